@@ -1,0 +1,217 @@
+//! Types and traits that the Assay pallets share.
+//!
+//! No logic and no storage: a pallet names here what it needs of another, and the runtime wires
+//! them together. See the `docs/` folder for the picture.
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+use alloc::vec::Vec;
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+use sp_core::H256;
+use sp_runtime::{DispatchError, DispatchResult, Perbill};
+
+pub mod worker_key;
+
+/// Identifies a model: a family of versions under one owner.
+pub type ModelId = u32;
+/// Identifies one immutable version of a model. Unique over all models.
+pub type VersionId = u32;
+/// Identifies params that were uploaded to the chain.
+pub type ParamsId = u32;
+/// Identifies a job. Never reused.
+pub type JobId = u64;
+
+/// What a version fixes for every job that runs it.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo, MaxEncodedLen)]
+pub struct VersionTerms<AccountId> {
+    /// Receives the royalty.
+    pub owner: AccountId,
+    /// The share of each payment that goes to the owner.
+    pub royalty: Perbill,
+    /// Hash of the program's code, see `assay_engine::Program::hash`.
+    pub program: H256,
+    /// Root of the params region of the memory tree.
+    pub params_root: H256,
+    /// Length of the params in bytes.
+    pub params_len: u64,
+    /// The exact length in bytes of an input.
+    pub input_len: u32,
+    /// The most steps a run may take. A run that is not finished by then has failed.
+    pub max_steps: u64,
+    /// A deprecated version takes no new jobs.
+    pub deprecated: bool,
+}
+
+/// What `jobs` needs of the registry of models.
+pub trait Versions<AccountId> {
+    /// The terms of `version`, or `None` where there is no such version.
+    fn terms(version: VersionId) -> Option<VersionTerms<AccountId>>;
+
+    /// Counts one more job that uses `version`. A version in use cannot be removed.
+    ///
+    /// Fails where the version does not exist or its count is at its limit.
+    fn acquire(version: VersionId) -> DispatchResult;
+
+    /// Counts one job less. Every `acquire` is followed by exactly one `release`.
+    fn release(version: VersionId);
+
+    /// Creates a version with the given input length and `max_steps`, and returns it.
+    #[cfg(feature = "runtime-benchmarks")]
+    fn benchmark_version(owner: &AccountId, input_len: u32, max_steps: u64) -> VersionId;
+}
+
+/// The price of running a version once, at one provider.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen,
+)]
+pub struct Price<Balance> {
+    /// Plancks for the job, whatever its length.
+    pub per_job: Balance,
+    /// Plancks for each step that ran.
+    pub per_step: Balance,
+}
+
+/// A provider that was chosen for a job.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Assignment<AccountId, Balance> {
+    /// The provider's account.
+    pub provider: AccountId,
+    /// The price that holds for this job, whatever the provider offers later.
+    pub price: Price<Balance>,
+}
+
+/// What is asked of the providers.
+#[derive(Clone, Debug)]
+pub struct AssignmentRequest<'a, AccountId, Balance> {
+    /// The version to run.
+    pub version: VersionId,
+    /// The steps that a price is judged by: the version's `max_steps`.
+    pub steps: u64,
+    /// Plancks that the price for `steps` may not exceed.
+    pub max_fee: Balance,
+    /// Plancks of stake to lock for the job.
+    pub exposure: Balance,
+    /// The provider that the requester named, or `None` to let the chain choose.
+    pub named: Option<&'a AccountId>,
+    /// Providers that already failed this job.
+    pub excluded: &'a [AccountId],
+    /// Randomness that the requester could not choose.
+    pub seed: H256,
+}
+
+/// How a provider's part in a job ended.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen,
+)]
+pub enum ProviderOutcome {
+    /// The claim became final, with an answer or a proven failure of the program.
+    Completed,
+    /// No claim came in time.
+    TimedOut,
+    /// The claim was proven false.
+    Disproved,
+    /// The job ended without the provider's fault.
+    Released,
+}
+
+/// What `jobs` needs of the registry of providers.
+///
+/// An assignment takes one unit of the offer's capacity and locks the exposure. It is ended by
+/// exactly one [`Providers::release`]; a slash of it comes before.
+pub trait Providers<AccountId, Balance> {
+    /// Chooses a provider that fits `request`, takes capacity and locks the exposure.
+    ///
+    /// `None` where nobody fits. Among those that fit the chance is proportional to free stake.
+    fn assign(request: &AssignmentRequest<AccountId, Balance>) -> Option<Assignment<AccountId, Balance>>;
+
+    /// Ends an assignment: unlocks what is left of `exposure`, frees the capacity and counts
+    /// `outcome` in the provider's statistics.
+    fn release(provider: &AccountId, version: VersionId, exposure: Balance, outcome: ProviderOutcome);
+
+    /// Takes up to `amount` plancks of the provider's stake. Pays at most `reward` of it to
+    /// `beneficiary` and burns the rest. Returns what was taken.
+    fn slash(provider: &AccountId, amount: Balance, beneficiary: Option<(&AccountId, Balance)>) -> Balance;
+
+    /// The hot key that signs for `provider`, or `None` where it is not registered.
+    fn worker(provider: &AccountId) -> Option<worker_key::WorkerId>;
+
+    /// The offers of `version` that accept jobs now: provider and price.
+    fn offers(version: VersionId) -> Vec<(AccountId, Price<Balance>)>;
+
+    /// Registers `who` as a provider with enough stake and an open offer for `version`.
+    #[cfg(feature = "runtime-benchmarks")]
+    fn benchmark_provider(
+        who: &AccountId,
+        worker: worker_key::WorkerId,
+        version: VersionId,
+        exposure: Balance,
+    );
+
+    /// Fills every place of `version`'s list of offers with providers that fit `exposure`.
+    #[cfg(feature = "runtime-benchmarks")]
+    fn benchmark_fill_offers(version: VersionId, exposure: Balance);
+}
+
+/// What a dispute decided about a job's claim.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen)]
+pub enum Verdict<AccountId> {
+    /// The claim is false. The challenger, if one is registered, is rewarded.
+    Disproved {
+        /// Who is rewarded.
+        challenger: Option<AccountId>,
+    },
+}
+
+/// What `disputes` needs of `jobs`: the hooks through which a dispute holds and ends a claim.
+pub trait Claims<AccountId> {
+    /// Keeps the claim of `job` from becoming final until [`Claims::unhold`]. Holds count.
+    ///
+    /// Fails where the job has no claim inside its challenge window.
+    fn hold(job: JobId) -> DispatchResult;
+
+    /// Ends one hold.
+    fn unhold(job: JobId) -> DispatchResult;
+
+    /// Ends the claim of `job` by `verdict`.
+    fn judge(job: JobId, verdict: Verdict<AccountId>) -> DispatchResult;
+}
+
+/// How a job ended, as its requester sees it.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen,
+)]
+pub enum JobOutcome {
+    /// Final: the answer stands and is paid.
+    Answered,
+    /// The program trapped or did not finish. Refunded less the provider's compensation.
+    Failed,
+    /// Nobody answered. Refunded whole.
+    Expired,
+    /// The requester took it back before anyone had it. Refunded whole.
+    Cancelled,
+}
+
+/// Hears of the end of jobs. For pallets that request jobs themselves.
+pub trait OnJobEnd<AccountId> {
+    /// Called once for each job, in the block in which it ends. `output` is empty but for
+    /// [`JobOutcome::Answered`].
+    fn on_job_end(job: JobId, requester: &AccountId, outcome: JobOutcome, output: &[u8]);
+}
+
+impl<AccountId> OnJobEnd<AccountId> for () {
+    fn on_job_end(_: JobId, _: &AccountId, _: JobOutcome, _: &[u8]) {}
+}
+
+/// Requests jobs on behalf of another pallet.
+pub trait RequestJobs<AccountId, Balance> {
+    /// Requests `version` on `input` for `requester`, who pays at most `max_fee` plancks.
+    fn request(
+        requester: &AccountId,
+        version: VersionId,
+        input: Vec<u8>,
+        max_fee: Balance,
+        provider: Option<AccountId>,
+    ) -> Result<JobId, DispatchError>;
+}
