@@ -1,0 +1,152 @@
+//! The engine in a runtime agrees with the native engine: state hash by state hash, verdict by
+//! verdict, unit of fuel by unit of fuel.
+
+mod host;
+#[path = "../../tests/programs/mod.rs"]
+mod programs;
+
+use assay_engine::{
+    limits::STEP_FUEL, memory::ProofNode, witness::StepWitness, Executor, Hash, Machine, Program, ProgramError,
+    Status, TrapReason, WasmiExecutor,
+};
+use host::Host;
+
+type Trace = Option<(Vec<Hash>, Status)>;
+
+/// Up to `most` steps natively: the state hashes, the last status and a witness of each step.
+fn native(code: &[u8], params: &[u8], input: &[u8], most: u64) -> (Vec<Hash>, Status, Vec<StepWitness>) {
+    let executor = WasmiExecutor::new();
+    let module = executor.load(&Program::new(code.to_vec()).unwrap()).unwrap();
+    let mut machine = Machine::new(params, input);
+    let (mut hashes, mut witnesses) = (vec![machine.state_hash()], vec![]);
+    while machine.status() == Status::Running && machine.steps() < most {
+        witnesses.push(StepWitness::record(&mut machine, &executor, &module).unwrap());
+        hashes.push(machine.state_hash());
+    }
+    (hashes, machine.status(), witnesses)
+}
+
+#[test]
+fn every_state_of_every_program_has_the_same_hash_in_a_runtime() {
+    let host = Host::new();
+    for run in programs::all() {
+        let (expected, expected_status, _) = native(&run.code, &run.params, &run.input, u64::MAX);
+        let trace: Trace = host.call("trace", (&run.code, &run.params, &run.input, u64::MAX));
+        let (found, status) = trace.unwrap_or_else(|| panic!("{} does not run", run.name));
+        for (index, (expected, found)) in expected.iter().zip(&found).enumerate() {
+            assert_eq!(expected, found, "{}, state {index}", run.name);
+        }
+        assert_eq!(found.len(), expected.len(), "{}", run.name);
+        assert_eq!(status, expected_status, "{}", run.name);
+    }
+}
+
+#[test]
+fn witness_of_every_step_of_every_program_verifies_in_a_runtime() {
+    let host = Host::new();
+    for run in programs::all() {
+        let (hashes, _, witnesses) = native(&run.code, &run.params, &run.input, u64::MAX);
+        for (index, (witness, after)) in witnesses.iter().zip(&hashes[1..]).enumerate() {
+            let found: Result<Hash, String> = host.call("verify", (&run.code, witness));
+            assert_eq!(found, Ok(*after), "{}, step {index}", run.name);
+        }
+    }
+}
+
+#[test]
+fn forged_witness_is_refused_in_a_runtime() {
+    let host = Host::new();
+    let run = programs::counter_run(3);
+    let (_, _, mut witnesses) = native(&run.code, &run.params, &run.input, u64::MAX);
+    let witness = witnesses.pop().unwrap();
+    let error = |witness: &StepWitness| {
+        let found: Result<Hash, String> = host.call("verify", (&run.code, witness));
+        found.unwrap_err()
+    };
+    let mut changed = witness.clone();
+    for node in &mut changed.memory.nodes {
+        if let ProofNode::Chunk(bytes) = node {
+            bytes[0] ^= 1;
+        }
+    }
+    assert_eq!(error(&changed), "WrongRoot");
+    let mut cut = witness.clone();
+    cut.memory.nodes.pop();
+    assert_eq!(error(&cut), "BadProof(Truncated)");
+    let mut ended = witness;
+    ended.state.status = Status::Halted { output_len: 0 };
+    assert_eq!(error(&ended), "Terminal");
+}
+
+#[test]
+fn step_uses_the_same_fuel_in_a_runtime_up_to_the_limit() {
+    let host = Host::new();
+    let code = programs::fuel();
+    let executor = WasmiExecutor::new();
+    let module = executor.load(&Program::new(code.clone()).unwrap()).unwrap();
+    let input = |turns: u64, more: u64| [&(turns as u32).to_le_bytes()[..], &[more as u8]].concat();
+    let native = |turns, more| {
+        let mut machine = Machine::new(&[], &input(turns, more));
+        machine.step(&executor, &module).unwrap().unwrap().fuel.unwrap()
+    };
+    let nested = |turns, more| {
+        let fuel: Option<u64> = host.call("step", (&code, input(turns, more)));
+        fuel.unwrap()
+    };
+    let once = native(1, 0);
+    let turn = native(2, 0) - once;
+    for fuel in [once, once + 7, 1_000_000, STEP_FUEL] {
+        let (turns, more) = (1 + (fuel - once) / turn, (fuel - once) % turn);
+        assert_eq!(native(turns, more), fuel);
+        assert_eq!(nested(turns, more), fuel);
+    }
+    let (turns, more) = (1 + (STEP_FUEL + 1 - once) / turn, (STEP_FUEL + 1 - once) % turn);
+    let trace: Trace = host.call("trace", (&code, Vec::<u8>::new(), input(turns, more), 1u64));
+    assert_eq!(
+        trace.unwrap().1,
+        Status::Trapped {
+            reason: TrapReason::OutOfFuel
+        }
+    );
+}
+
+#[test]
+fn program_check_gives_the_same_verdict_in_a_runtime() {
+    let host = Host::new();
+    let mut modules = programs::all().into_iter().map(|run| run.code).collect::<Vec<_>>();
+    let step = r#"(func (export "step") (param i64) (result i64) local.get 0)"#;
+    let memory = r#"(memory (export "memory") 1 1)"#;
+    for text in [
+        format!("(module {memory} {step} (func $f call $f))"),
+        format!("(module {memory} {step} (func (local {})))", "i32 ".repeat(65)),
+        format!("(module {memory} {step} (table 0 0 funcref))"),
+        format!("(module {memory} {step} (data (i32.const -1) \"x\"))"),
+        format!("(module {step})"),
+        format!("(module {memory})"),
+    ] {
+        modules.push(wat::parse_str(text).unwrap());
+    }
+    modules.push(b"\0asm".to_vec());
+    for code in modules {
+        let expected = Program::new(code.clone()).map(|program| program.hash());
+        let found: Result<Hash, ProgramError> = host.call("check", code);
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn built_guest_programs_agree_in_a_runtime() {
+    let dist = concat!(env!("CARGO_MANIFEST_DIR"), "/../../programs/dist");
+    let Ok(files) = std::fs::read_dir(dist) else {
+        return;
+    };
+    let host = Host::new();
+    let paths = files.map(|file| file.unwrap().path());
+    for path in paths.filter(|path| path.extension().is_some_and(|extension| extension == "wasm")) {
+        let code = std::fs::read(&path).unwrap();
+        let (params, input) = (vec![1; 9000], vec![2; 3000]);
+        let (expected, expected_status, _) = native(&code, &params, &input, 4);
+        let trace: Trace = host.call("trace", (&code, &params, &input, 4u64));
+        assert_eq!(trace, Some((expected, expected_status)), "{}", path.display());
+    }
+}

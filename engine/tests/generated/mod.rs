@@ -1,0 +1,60 @@
+//! Random modules that follow the rules, from bytes.
+
+use arbitrary::Unstructured;
+use wasm_smith::{Config, Module};
+
+/// The imports and exports of a generated module.
+const SHAPE: &str = r#"
+    (module
+      (import "assay" "read" (func (param i64 i32 i32)))
+      (import "assay" "write" (func (param i64 i32 i32)))
+      (import "assay" "params_len" (func (result i64)))
+      (import "assay" "input_len" (func (result i64)))
+      (memory (export "memory") 1 1)
+      (func (export "step") (param i64) (result i64) local.get 0))"#;
+
+/// Turns and calls after which a generated module traps. Without such a bound nearly every module
+/// that loops runs out of fuel.
+const MOST_TURNS: u32 = 2000;
+
+fn config() -> Config {
+    Config {
+        module_shape: wat::parse_str(SHAPE).ok(),
+        allow_start_export: false,
+        allow_floats: true,
+        simd_enabled: true,
+        sign_extension_ops_enabled: true,
+        saturating_float_to_int_enabled: true,
+        relaxed_simd_enabled: false,
+        bulk_memory_enabled: false,
+        reference_types_enabled: false,
+        gc_enabled: false,
+        exceptions_enabled: false,
+        tail_call_enabled: false,
+        multi_value_enabled: false,
+        memory64_enabled: false,
+        threads_enabled: false,
+        wide_arithmetic_enabled: false,
+        extended_const_enabled: false,
+        compact_imports_enabled: false,
+        max_tables: 0,
+        max_elements: 0,
+        max_element_segments: 0,
+        max_tags: 0,
+        max_memories: 1,
+        max_funcs: 6,
+        min_funcs: 1,
+        max_globals: 6,
+        max_data_segments: 4,
+        max_instructions: 400,
+        ..Config::default()
+    }
+}
+
+/// A module, or `None` where the bytes do not suffice for one. Whether it passes the program check
+/// is for the caller to see: most do, the others call in a circle.
+pub fn module(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut module = Module::new(config(), &mut Unstructured::new(bytes)).ok()?;
+    module.ensure_termination(MOST_TURNS).ok()?;
+    Some(module.to_bytes())
+}
