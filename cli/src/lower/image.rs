@@ -1,0 +1,114 @@
+//! Convolutions and pools.
+
+use assay_network_plan::{Conv, Element, Pool, Reduction, Window};
+use tract_onnx::prelude::*;
+use tract_onnx::tract_core::ops::cnn::{self, KernelFormat, MaxPool, PoolSpec, SumPool};
+use tract_onnx::tract_core::ops::nn::DataFormat;
+
+use super::matrix::Quantized;
+use super::{Lowering, Lowers, Value};
+
+impl<'a> Lowering<'a> {
+    /// A convolution with constant weights.
+    pub(super) fn conv(&mut self, node: &'a TypedNode, op: &cnn::Conv) -> Lowers<()> {
+        if op.kernel_fmt != KernelFormat::OIHW {
+            return Err(self.unsupported(node, "only kernels in the order OIHW are supported"));
+        }
+        let x = self.value(node.inputs[0])?.clone();
+        let (window, batch) = self.window(node, &op.pool_spec, &x)?;
+        let channels = op.pool_spec.output_channels;
+        let quantized = op.q_params.map(|_| {
+            let pair = |i: usize| [node.inputs[i], node.inputs[i + 1]];
+            Quantized { x: pair(3), weights: pair(5), out: pair(7) }
+        });
+        let (weights, weights_len, x_zero) = match &quantized {
+            None => {
+                self.need_float(node, &x)?;
+                let weights = self.constant_values::<f32>(node, node.inputs[1])?;
+                (self.plan.floats(&weights), weights.len(), 0)
+            }
+            Some(parameters) => {
+                let weights = self.constant_values::<i32>(node, node.inputs[1])?;
+                let zeros = self.spread::<i32>(node, parameters.weights[0], channels)?;
+                let per_channel = weights.len() / channels;
+                let weights = self.centre(node, &weights, |i| zeros[i / per_channel])?;
+                let bytes: Vec<u8> = weights.iter().map(|weight| *weight as u8).collect();
+                (self.plan.constant(&bytes), bytes.len(), self.constant_values::<i32>(node, parameters.x[0])?[0])
+            }
+        };
+        let out = self.output(node)?;
+        let finish = self.finish(node, Some(node.inputs[2]), quantized, channels, out.element)?;
+        let op = Conv {
+            x: x.address,
+            weights,
+            out: out.address,
+            sums: self.plan.work(4 * out.len() as u64),
+            channels_in: op.pool_spec.input_channels as u32,
+            channels_out: channels as u32,
+            groups: op.group as u32,
+            x_element: x.element,
+            x_zero,
+            window,
+            finish,
+        };
+        let pixels = out.len() / channels;
+        self.push(op, node, &out, batch, (pixels * weights_len) as u64);
+        Ok(())
+    }
+
+    /// The greatest element under each window.
+    pub(super) fn max_pool(&mut self, node: &'a TypedNode, op: &MaxPool) -> Lowers<()> {
+        if op.with_index_outputs.is_some() {
+            return Err(self.unsupported(node, "the indices of a maximum are not supported"));
+        }
+        self.pool(node, &op.pool_spec, Reduction::Max)
+    }
+
+    /// The sum or mean of the elements under each window.
+    pub(super) fn sum_pool(&mut self, node: &'a TypedNode, op: &SumPool) -> Lowers<()> {
+        let reduction = match (op.normalize, op.count_include_pad) {
+            (false, _) => Reduction::Sum,
+            (true, false) => Reduction::Mean,
+            (true, true) => Reduction::MeanWithPadding,
+        };
+        if self.value(node.inputs[0])?.element != Element::F32 {
+            return Err(self.unsupported(node, "sums of windows are supported only in f32"));
+        }
+        self.pool(node, &op.pool_spec, reduction)
+    }
+
+    fn pool(&mut self, node: &'a TypedNode, spec: &PoolSpec, reduction: Reduction) -> Lowers<()> {
+        let x = self.value(node.inputs[0])?.clone();
+        let (window, batch) = self.window(node, spec, &x)?;
+        let out = self.output(node)?;
+        let op = Pool { x: x.address, out: out.address, element: x.element, reduction, window };
+        self.push(op, node, &out, batch * spec.input_channels, 0);
+        Ok(())
+    }
+
+    /// The geometry of a window over one or two axes, and the number of images.
+    fn window(&self, node: &TypedNode, spec: &PoolSpec, x: &Value) -> Lowers<(Window, usize)> {
+        let (batch, image) = match spec.data_format {
+            DataFormat::NCHW => (x.shape[0], &x.shape[2..]),
+            DataFormat::CHW => (1, &x.shape[1..]),
+            _ => return Err(self.unsupported(node, "channels must come before rows and columns")),
+        };
+        if image.is_empty() || image.len() > 2 {
+            return Err(self.unsupported(node, "only windows over one or two axes are supported"));
+        }
+        let padded = spec.computed_padding(image);
+        let pair = |axes: Vec<usize>, absent: u32| match axes[..] {
+            [row, column] => [row as u32, column as u32],
+            _ => [absent, axes[0] as u32],
+        };
+        let window = Window {
+            input: pair(image.to_vec(), 1),
+            output: pair(padded.iter().map(|axis| axis.convoluted).collect(), 1),
+            kernel: pair(spec.kernel_shape.to_vec(), 1),
+            stride: pair(spec.strides().to_vec(), 1),
+            dilation: pair(spec.dilations().to_vec(), 1),
+            padding: pair(padded.iter().map(|axis| axis.pad_before).collect(), 0),
+        };
+        Ok((window, batch))
+    }
+}

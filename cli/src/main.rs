@@ -1,0 +1,20 @@
+//! The command line tool `assay`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use assay_cli::commands::{execute, Arguments};
+
+fn main() -> ExitCode {
+    match execute(&Arguments::parse().command) {
+        Ok(report) => {
+            println!("{report}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Executes a package on this machine.
+
+use assay_engine::{Executor, Machine, Program, Status, TrapReason, WasmiExecutor};
+
+use crate::package::Package;
+
+/// What a run gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The output region's bytes.
+    pub output: Vec<u8>,
+    /// Steps that ran.
+    pub steps: u64,
+    /// Fuel that the steps used.
+    pub fuel: u64,
+    /// Fuel of the step that used most.
+    pub greatest_fuel: u64,
+}
+
+/// Why a run gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The program breaks a rule of the step machine.
+    #[error("the program cannot run: {0}")]
+    Program(#[from] assay_engine::ProgramError),
+    /// The interpreter refused.
+    #[error("the interpreter failed: {0:?}")]
+    Executor(assay_engine::executor::ExecutorError),
+    /// A step trapped.
+    #[error("step {step} trapped: {reason:?}")]
+    Trapped {
+        /// Number of the step.
+        step: u64,
+        /// Why.
+        reason: TrapReason,
+    },
+    /// The program does not end.
+    #[error("no answer after {0} steps")]
+    Endless(u64),
+}
+
+/// A package that is ready to run any number of times.
+pub struct Runner<'a> {
+    package: &'a Package,
+    executor: WasmiExecutor,
+    module: <WasmiExecutor as Executor>::Module,
+}
+
+impl<'a> Runner<'a> {
+    /// Compiles the package's program.
+    pub fn new(package: &'a Package) -> Result<Self, RunError> {
+        let program = Program::new(package.program.clone())?;
+        let executor = WasmiExecutor::new();
+        let module = executor.load(&program).map_err(RunError::Executor)?;
+        Ok(Self { package, executor, module })
+    }
+
+    /// Runs the package on an input; fails after as many steps as the manifest says.
+    pub fn run(&self, input: &[u8]) -> Result<Answer, RunError> {
+        let mut machine = Machine::new(&self.package.params, input);
+        let (mut fuel, mut greatest_fuel) = (0, 0);
+        while machine.steps() < self.package.manifest.steps {
+            let run = machine.step(&self.executor, &self.module).map_err(RunError::Executor)?;
+            let used = run.and_then(|run| run.fuel).unwrap_or_default();
+            fuel += used;
+            greatest_fuel = used.max(greatest_fuel);
+            if machine.status() != Status::Running {
+                break;
+            }
+        }
+        let steps = machine.steps();
+        if let Status::Trapped { reason } = machine.status() {
+            return Err(RunError::Trapped { step: steps - 1, reason });
+        }
+        // A whole memory is never pruned.
+        let output = machine.output().ok().flatten().ok_or(RunError::Endless(steps))?;
+        Ok(Answer { output, steps, fuel, greatest_fuel })
+    }
+}

@@ -1,0 +1,104 @@
+//! What is not a package is refused by name, without a panic and without allocating what it announces.
+
+use assay_cli::package::{Hash, Manifest, Package, PackageError};
+use assay_cli::NETWORK_PROGRAM;
+use proptest::prelude::*;
+
+fn package() -> Package {
+    let program = NETWORK_PROGRAM.to_vec();
+    let hash = assay_engine::Program::new(program.clone()).unwrap().hash();
+    let manifest = Manifest {
+        name: "a name".into(),
+        description: String::new(),
+        license: "CC0-1.0".into(),
+        labels: vec!["yes".into(), "no".into()],
+        inputs: Vec::new(),
+        outputs: Vec::new(),
+        program_len: program.len() as u64,
+        params_len: 3,
+        program_hash: Hash(hash.into()),
+        steps: 1,
+        source_hash: Hash::of(b"source"),
+    };
+    Package { manifest, program, params: vec![1, 2, 3] }
+}
+
+/// A package whose manifest was changed.
+fn with(change: impl FnOnce(&mut Manifest)) -> Result<Package, PackageError> {
+    let mut package = package();
+    change(&mut package.manifest);
+    Package::decode(&package.encode().unwrap())
+}
+
+#[test]
+fn a_package_survives_encoding() {
+    let package = package();
+    assert_eq!(Package::decode(&package.encode().unwrap()).unwrap(), package);
+}
+
+#[test]
+fn a_package_cut_anywhere_is_truncated() {
+    let bytes = package().encode().unwrap();
+    for len in (0..1000).chain([bytes.len() - 4, bytes.len() - 1]) {
+        let error = Package::decode(&bytes[..len]).unwrap_err();
+        assert!(matches!(error, PackageError::Truncated { actual, .. } if actual == len as u64), "{len}: {error}");
+    }
+}
+
+#[test]
+fn bytes_after_the_params_are_refused() {
+    let mut bytes = package().encode().unwrap();
+    bytes.push(0);
+    assert!(matches!(Package::decode(&bytes), Err(PackageError::TrailingBytes(1))));
+}
+
+#[test]
+fn another_magic_is_refused() {
+    let mut bytes = package().encode().unwrap();
+    bytes[7] = b'2';
+    assert!(matches!(Package::decode(&bytes), Err(PackageError::BadMagic)));
+}
+
+#[test]
+fn a_manifest_that_announces_too_much_is_refused() {
+    let mut bytes = package().encode().unwrap();
+    bytes[8..12].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert!(matches!(Package::decode(&bytes), Err(PackageError::ManifestTooLarge(len)) if len == u32::MAX.into()));
+}
+
+#[test]
+fn a_manifest_that_is_not_json_is_refused() {
+    let mut bytes = package().encode().unwrap();
+    bytes[12] = b'!';
+    assert!(matches!(Package::decode(&bytes), Err(PackageError::BadManifest(_))));
+}
+
+#[test]
+fn lengths_that_contradict_the_file_are_refused() {
+    assert!(matches!(with(|manifest| manifest.params_len = u64::MAX), Err(PackageError::ImpossibleLength)));
+    assert!(matches!(with(|manifest| manifest.params_len = 1 << 60), Err(PackageError::Truncated { .. })));
+    assert!(matches!(with(|manifest| manifest.params_len = 2), Err(PackageError::TrailingBytes(1))));
+    assert!(matches!(with(|manifest| manifest.program_len -= 1), Err(PackageError::TrailingBytes(1))));
+}
+
+#[test]
+fn a_program_of_another_hash_is_refused() {
+    let error = with(|manifest| manifest.program_hash = Hash([0; 32])).unwrap_err();
+    assert!(matches!(error, PackageError::WrongProgramHash { expected: Hash(expected), .. } if expected == [0; 32]));
+}
+
+#[test]
+fn a_program_that_breaks_the_rules_is_refused() {
+    let mut package = package();
+    package.program[0] = 1;
+    assert!(matches!(Package::decode(&package.encode().unwrap()), Err(PackageError::BadProgram(_))));
+}
+
+proptest! {
+    #[test]
+    fn no_changed_byte_makes_decoding_panic(at in 0..2000_usize, byte: u8) {
+        let mut bytes = package().encode().unwrap();
+        bytes[at] = byte;
+        let _ = Package::decode(&bytes);
+    }
+}

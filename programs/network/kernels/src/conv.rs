@@ -1,0 +1,283 @@
+//! Convolutions.
+
+use assay_network_plan::{Conv, Element, Step, Window, CONV_BLOCK};
+use bytemuck::{Pod, Zeroable};
+
+use crate::arithmetic::Arithmetic;
+use crate::dense::channels;
+use crate::memory::{read_values, write_values, Arena, Memory};
+use crate::{range_len, Fault};
+
+/// Computes a tile; see [`Conv`].
+pub fn run<M: Memory, A: Arithmetic>(
+    memory: &mut M,
+    arena: &mut Arena,
+    op: &Conv,
+    step: &Step,
+) -> Result<(), Fault> {
+    range_len(step.columns, op.channels_out)?;
+    let groups = op.groups.max(1);
+    let (group_in, group_out) = (op.channels_in / groups, op.channels_out / groups);
+    range_len(step.depth, group_in)?;
+    range_len(step.rows, op.window.output[0])?;
+    let mut channel = step.columns[0];
+    while channel < step.columns[1] {
+        let group = channel / group_out;
+        let end = step.columns[1].min((group + 1) * group_out);
+        let tile = Tile { op, step, group, group_in, channels: [channel, end] };
+        tile.run::<M, A>(memory, &mut arena.scope())?;
+        channel = end;
+    }
+    Ok(())
+}
+
+/// The part of a tile that lies in one group.
+struct Tile<'a> {
+    op: &'a Conv,
+    step: &'a Step,
+    group: u32,
+    group_in: u32,
+    channels: [u32; 2],
+}
+
+impl Tile<'_> {
+    #[inline(never)]
+    fn run<M: Memory, A: Arithmetic>(&self, memory: &mut M, arena: &mut Arena) -> Result<(), Fault> {
+        let image = Image::new(&self.op.window, self.step.rows);
+        let pixels = self.load_image::<M, A>(memory, arena, &image)?;
+        let weights = self.load_weights::<M, A>(memory, arena)?;
+        let count = self.count();
+        let outputs = image.outputs();
+        let sums = arena.zeros::<A::Sum>(count.next_multiple_of(2) * image.outputs_filled())?;
+        if self.step.depth[0] > 0 {
+            for (sums, channel) in sums.chunks_mut(image.outputs_filled()).zip(self.channels()) {
+                read_values(memory, self.address(self.op.sums, channel, 4), &mut sums[..outputs]);
+            }
+        }
+        self.multiply::<A>(arena, &image, pixels, weights, sums)?;
+        if self.step.depth[1] < self.group_in {
+            for (sums, channel) in sums.chunks(image.outputs_filled()).zip(self.channels()) {
+                write_values(memory, self.address(self.op.sums, channel, 4), &sums[..outputs]);
+            }
+            return Ok(());
+        }
+        self.finish::<M, A>(memory, arena, &image, sums)
+    }
+
+    fn channels(&self) -> core::ops::Range<u32> {
+        self.channels[0]..self.channels[1]
+    }
+
+    fn count(&self) -> usize {
+        (self.channels[1] - self.channels[0]) as usize
+    }
+
+    fn depth(&self) -> usize {
+        (self.step.depth[1] - self.step.depth[0]) as usize
+    }
+
+    fn kernel_len(&self) -> usize {
+        let [height, width] = self.op.window.kernel;
+        (height * width) as usize
+    }
+
+    /// Address of the tile's first row of an output channel, in a tensor of the output's shape.
+    fn address(&self, base: u64, channel: u32, element_size: u32) -> u64 {
+        let [height, width] = self.op.window.output.map(u64::from);
+        let plane = u64::from(self.step.outer) * u64::from(self.op.channels_out) + u64::from(channel);
+        let row = plane * height + u64::from(self.step.rows[0]);
+        base + row * width * u64::from(element_size)
+    }
+
+    /// The tile's input channels with their padding, `[channel][image.height][image.width]`.
+    #[inline(never)]
+    fn load_image<'a, M: Memory, A: Arithmetic>(
+        &self,
+        memory: &mut M,
+        arena: &mut Arena<'a>,
+        image: &Image,
+    ) -> Result<&'a [A::Value], Fault> {
+        let source = (self.op.x_element, self.op.x_zero);
+        let [height, width] = self.op.window.input.map(|n| n as usize);
+        let pixels = arena.zeros::<A::Value>(self.depth() * image.height * image.width)?;
+        let rows = image.rows_inside(height);
+        let mut arena = arena.scope();
+        let plane = arena.take::<A::Value>(rows.len() * width)?;
+        let first = self.step.outer * self.op.channels_in + self.group * self.group_in + self.step.depth[0];
+        let planes = pixels.chunks_mut((image.height * image.width).max(1));
+        for (pixels, channel) in planes.zip(first..) {
+            let start = u64::from(channel) * (height * width) as u64 + (rows.start * width) as u64;
+            let address = self.op.x + start * u64::from(self.op.x_element.size());
+            A::load(memory, &mut arena, source, address, plane)?;
+            image.pad(plane, width, rows.start, pixels);
+        }
+        Ok(pixels)
+    }
+
+    /// The tile's weights, `[output channel][depth filled]`, with a row of zeros if the channels are odd.
+    #[inline(never)]
+    fn load_weights<'a, M: Memory, A: Arithmetic>(
+        &self,
+        memory: &mut M,
+        arena: &mut Arena<'a>,
+    ) -> Result<&'a [A::Value], Fault> {
+        let element = match self.op.x_element {
+            Element::F32 => Element::F32,
+            _ => Element::I8,
+        };
+        let len = self.depth() * self.kernel_len();
+        let filled = len.next_multiple_of(A::PAIR);
+        let weights = arena.take::<A::Value>(self.count().next_multiple_of(2) * filled)?;
+        let stride = u64::from(self.group_in) * self.kernel_len() as u64;
+        let start = u64::from(self.step.depth[0]) * self.kernel_len() as u64;
+        let address = |channel| {
+            self.op.weights + (u64::from(channel) * stride + start) * u64::from(element.size())
+        };
+        if filled as u64 == stride {
+            let (all, rest) = weights.split_at_mut(self.count() * filled);
+            A::load(memory, arena, (element, 0), address(self.channels[0]), all)?;
+            rest.fill(A::Value::zeroed());
+            return Ok(weights);
+        }
+        weights.fill(A::Value::zeroed());
+        for (row, channel) in weights.chunks_mut(filled.max(1)).zip(self.channels()) {
+            A::load(memory, arena, (element, 0), address(channel), &mut row[..len])?;
+        }
+        Ok(weights)
+    }
+
+    /// Adds the tile's products to `sums`, `[output channel][output filled]`.
+    #[inline(never)]
+    fn multiply<A: Arithmetic>(
+        &self,
+        arena: &mut Arena,
+        image: &Image,
+        pixels: &[A::Value],
+        weights: &[A::Value],
+        sums: &mut [A::Sum],
+    ) -> Result<(), Fault> {
+        let mut arena = arena.scope();
+        let len = self.depth() * self.kernel_len();
+        let filled = len.next_multiple_of(A::PAIR);
+        let offsets = arena.zeros::<u32>(filled)?;
+        image.fill_offsets(&self.op.window, &mut offsets[..len]);
+        let columns = arena.take::<A::Value>(filled * CONV_BLOCK)?;
+        for start in (0..image.outputs()).step_by(CONV_BLOCK) {
+            let bases = image.bases(&self.op.window, start);
+            A::gather(pixels, &bases, offsets, columns)?;
+            let sums = sums.chunks_mut(2 * image.outputs_filled());
+            for (weights, sums) in weights.chunks(2 * filled).zip(sums) {
+                let (a, b) = weights.split_at(filled);
+                let (first, second) = sums.split_at_mut(image.outputs_filled());
+                let block = |sums| block_at(sums, start).ok_or(Fault::BadTile);
+                A::conv([block(first)?, block(second)?], [a, b], columns);
+            }
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn finish<M: Memory, A: Arithmetic>(
+        &self,
+        memory: &mut M,
+        arena: &mut Arena,
+        image: &Image,
+        sums: &mut [A::Sum],
+    ) -> Result<(), Fault> {
+        let finish = &self.op.finish;
+        let first = self.channels[0] as usize;
+        let (biases, multipliers) = channels::<M, A>(memory, arena, finish, first, self.count())?;
+        let rows = sums.chunks_mut(image.outputs_filled()).zip(self.channels());
+        for ((sums, channel), scale) in rows.zip(biases.iter().zip(multipliers)) {
+            let scale = core::iter::repeat((*scale.0, *scale.1));
+            let bytes = A::finish(finish, scale, &mut sums[..image.outputs()])?;
+            memory.write(self.address(self.op.out, channel, finish.element.size()), bytes);
+        }
+        Ok(())
+    }
+}
+
+fn block_at<T>(sums: &mut [T], start: usize) -> Option<&mut [T; CONV_BLOCK]> {
+    sums.get_mut(start..)?.first_chunk_mut()
+}
+
+/// The part of the padded input image that some output rows see.
+struct Image {
+    /// Padded rows and columns.
+    height: usize,
+    width: usize,
+    /// Padding above the first row, negative if rows of the image are skipped.
+    top: i64,
+    /// Padding left of the first column.
+    left: usize,
+    output_rows: usize,
+    output_width: usize,
+}
+
+impl Image {
+    fn new(window: &Window, rows: [u32; 2]) -> Self {
+        let reach = |axis: usize, outputs: u32| {
+            let steps = outputs.saturating_sub(1) * window.stride[axis];
+            (steps + (window.kernel[axis] - 1) * window.dilation[axis] + 1) as usize
+        };
+        Self {
+            height: reach(0, rows[1] - rows[0]),
+            width: reach(1, window.output[1]),
+            top: i64::from(window.padding[0]) - i64::from(rows[0]) * i64::from(window.stride[0]),
+            left: window.padding[1] as usize,
+            output_rows: (rows[1] - rows[0]) as usize,
+            output_width: window.output[1] as usize,
+        }
+    }
+
+    /// Output pixels of the tile.
+    fn outputs(&self) -> usize {
+        self.output_rows * self.output_width
+    }
+
+    /// Output pixels up to the end of the last block.
+    fn outputs_filled(&self) -> usize {
+        self.outputs().next_multiple_of(CONV_BLOCK).max(CONV_BLOCK)
+    }
+
+    /// The rows of the unpadded image that the tile sees.
+    fn rows_inside(&self, height: usize) -> core::ops::Range<usize> {
+        let clip = |row: i64| row.clamp(0, height as i64) as usize;
+        clip(-self.top)..clip(self.height as i64 - self.top)
+    }
+
+    /// Copies rows of an image `width` wide, the first of which is `first`, to their places in the padded image.
+    fn pad<T: Pod>(&self, plane: &[T], width: usize, first: usize, pixels: &mut [T]) {
+        let above = (first as i64 + self.top) as usize;
+        let len = width.min(self.width.saturating_sub(self.left));
+        let rows = pixels.chunks_exact_mut(self.width).skip(above);
+        for (row, source) in rows.zip(plane.chunks_exact(width)) {
+            row[self.left..self.left + len].copy_from_slice(&source[..len]);
+        }
+    }
+
+    /// Where each element of the kernel lies, from the place of its first: `[channel][row][column]`.
+    fn fill_offsets(&self, window: &Window, offsets: &mut [u32]) {
+        let [height, width] = window.kernel;
+        let mut places = offsets.iter_mut();
+        for channel in 0.. {
+            for row in 0..height {
+                for column in 0..width {
+                    let Some(place) = places.next() else { return };
+                    let line = channel * self.height + (row * window.dilation[0]) as usize;
+                    *place = (line * self.width) as u32 + column * window.dilation[1];
+                }
+            }
+        }
+    }
+
+    /// Where the window of each output pixel of a block begins; past the end, the last pixel's.
+    fn bases(&self, window: &Window, start: usize) -> [u32; CONV_BLOCK] {
+        let last = self.outputs() - 1;
+        core::array::from_fn(|i| {
+            let pixel = (start + i).min(last);
+            let (y, x) = (pixel / self.output_width, pixel % self.output_width);
+            (y * self.width * window.stride[0] as usize + x * window.stride[1] as usize) as u32
+        })
+    }
+}

@@ -1,0 +1,138 @@
+//! Executes a network plan, step by step.
+//!
+//! The same source is compiled into the guest program and natively. SIMD lanes run over independent outputs, so both
+//! give the same bits; see [`assay_network_plan`] for the arithmetic.
+//!
+//! Operators are never inlined into one another: a function of a program may have 64 locals.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `memory.rs` | what a step reads and writes, and the buffer it works in |
+//! | `lanes.rs` | four lanes of f32 or i32, in SIMD or in plain Rust |
+//! | `arithmetic.rs` | the inner loops of dense layers and convolutions, f32 and quantized |
+//! | `dense.rs`, `conv.rs`, `pool.rs`, `elementwise.rs`, `axis.rs` | the operators |
+
+#![no_std]
+#![deny(missing_docs)]
+
+mod arithmetic;
+mod axis;
+mod conv;
+mod dense;
+mod elementwise;
+mod function;
+mod lanes;
+mod memory;
+mod pool;
+
+#[cfg(test)]
+mod tests;
+
+use assay_network_plan::{DecodeError, Element, Field, Header, Op, Output, Step};
+
+pub use memory::{Arena, Memory};
+
+/// Words of 8 bytes in the buffer that [`run_step`] works in.
+pub const ARENA_WORDS: usize = assay_network_plan::ARENA / 8;
+
+/// Why a step cannot be executed. The guest traps on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A record of the plan is malformed.
+    Plan(DecodeError),
+    /// The plan has no such step or operator.
+    OutOfPlan,
+    /// The input's length is not the plan's.
+    InputLength,
+    /// A tile does not fit into the buffer.
+    OutOfArena,
+    /// A tile contradicts its operator.
+    BadTile,
+    /// An operator does not take this element type.
+    BadElement,
+}
+
+impl From<DecodeError> for Fault {
+    fn from(error: DecodeError) -> Self {
+        Self::Plan(error)
+    }
+}
+
+/// What comes after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The step with this program counter.
+    Step(u64),
+    /// The end, with an answer of this many bytes.
+    Halt(u64),
+}
+
+/// Executes step `pc` of the plan in `params`.
+///
+/// `arena` has [`ARENA_WORDS`] words; what they hold before does not matter.
+pub fn run_step<M: Memory>(memory: &mut M, arena: &mut [u64], pc: u64) -> Result<Next, Fault> {
+    let header = Header::decode(&read_record::<_, { Header::LEN }>(memory, 0))?;
+    if pc == 0 && memory.input_len() != u64::from(header.input_len) {
+        return Err(Fault::InputLength);
+    }
+    if pc >= u64::from(header.steps) {
+        return Err(Fault::OutOfPlan);
+    }
+    let step_address = header.steps_offset + pc * Step::LEN as u64;
+    let step = Step::get(&read_record::<_, 32>(memory, step_address))?;
+    if step.op >= header.ops {
+        return Err(Fault::OutOfPlan);
+    }
+    let op_address = header.ops_offset + u64::from(step.op) * Op::LEN as u64;
+    let op = Op::decode(&read_record::<_, { Op::LEN }>(memory, op_address))?;
+    let mut arena = Arena::new(arena);
+    let halt = run_op(memory, &mut arena, &op, &step)?;
+    Ok(halt.map_or(Next::Step(pc + 1), Next::Halt))
+}
+
+fn read_record<M: Memory, const N: usize>(memory: &mut M, address: u64) -> [u8; N] {
+    let mut bytes = [0; N];
+    memory.read(address, &mut bytes);
+    bytes
+}
+
+/// Executes a tile; returns the answer's length if the operator halts.
+fn run_op<M: Memory>(
+    memory: &mut M,
+    arena: &mut Arena,
+    op: &Op,
+    step: &Step,
+) -> Result<Option<u64>, Fault> {
+    match op {
+        Op::Output(op) => return output(memory, arena, op),
+        Op::Dense(op) => match op.x_element {
+            Element::F32 => dense::run::<M, arithmetic::Float>(memory, arena, op, step)?,
+            _ => dense::run::<M, arithmetic::Quantized>(memory, arena, op, step)?,
+        },
+        Op::Conv(op) => match op.x_element {
+            Element::F32 => conv::run::<M, arithmetic::Float>(memory, arena, op, step)?,
+            _ => conv::run::<M, arithmetic::Quantized>(memory, arena, op, step)?,
+        },
+        Op::Pool(op) => pool::run(memory, arena, op, step)?,
+        Op::Map(op) => elementwise::map(memory, arena, op, step)?,
+        Op::Zip(op) => elementwise::zip(memory, arena, op, step)?,
+        Op::Softmax(op) => axis::softmax(memory, arena, op, step)?,
+        Op::ArgMax(op) => axis::arg_max(memory, arena, op, step)?,
+    }
+    Ok(None)
+}
+
+fn output<M: Memory>(memory: &mut M, arena: &mut Arena, op: &Output) -> Result<Option<u64>, Fault> {
+    let bytes = arena.take::<u8>(op.len as usize)?;
+    memory.read(op.x, bytes);
+    memory.write(op.out, bytes);
+    Ok((op.halt > 0).then_some(u64::from(op.halt)))
+}
+
+/// The length of a range, which must not end before it starts nor after `limit`.
+fn range_len(range: [u32; 2], limit: u32) -> Result<usize, Fault> {
+    if range[0] > range[1] || range[1] > limit {
+        return Err(Fault::BadTile);
+    }
+    Ok((range[1] - range[0]) as usize)
+}
