@@ -1,0 +1,134 @@
+//! The agenda: which job gets attention in which block.
+//!
+//! Every open job has exactly one entry, at the block after the last one of its present state, save
+//! for a job whose claim is held: it gets its entry back with the end of the last hold. A finished
+//! job has an entry as long as its output stays in state. The cursor never moves past a block whose
+//! entries are not all served, so nothing is lost when a block cannot serve them all.
+
+use crate::{types::*, weights::WeightInfo, Agenda, Config, Error, Jobs, NextDue, Pallet};
+use assay_primitives::{JobId, JobOutcome};
+use frame_support::{
+    ensure,
+    traits::Get,
+    weights::{Weight, WeightMeter},
+};
+use frame_system::pallet_prelude::BlockNumberFor;
+use sp_runtime::{
+    traits::{One, Saturating},
+    DispatchResult,
+};
+
+impl<T: Config> Pallet<T> {
+    pub(crate) fn now() -> BlockNumberFor<T> {
+        frame_system::Pallet::<T>::block_number()
+    }
+
+    /// Stores `job` with its next attention in block `due`.
+    pub(crate) fn put_due(id: JobId, mut job: JobOf<T>, due: BlockNumberFor<T>) {
+        Agenda::<T>::insert(due, id, ());
+        job.due = Some(due);
+        Jobs::<T>::insert(id, job);
+    }
+
+    /// Takes the entry of `job` off the agenda.
+    pub(crate) fn unschedule(id: JobId, job: &JobOf<T>) {
+        if let Some(due) = job.due {
+            Agenda::<T>::remove(due, id);
+        }
+    }
+
+    /// The most weight that the agenda may take of a block: a quarter, in each dimension.
+    pub(crate) fn agenda_limit() -> Weight {
+        <T as frame_system::Config>::BlockWeights::get()
+            .max_block
+            .saturating_div(4)
+    }
+
+    /// The weight of the heaviest entry.
+    pub(crate) fn heaviest_due() -> Weight {
+        T::WeightInfo::due_assign()
+            .max(T::WeightInfo::due_expire())
+            .max(T::WeightInfo::due_time_out())
+            .max(T::WeightInfo::due_finalize())
+            .max(T::WeightInfo::due_prune())
+    }
+
+    /// Serves entries from the oldest block on until all that are due are served, their number
+    /// reaches `MaxDuePerBlock`, or [`Self::agenda_limit`] has no room for one more. Returns the
+    /// weight.
+    pub(crate) fn serve_agenda(now: BlockNumberFor<T>) -> Weight {
+        let mut meter = WeightMeter::with_limit(Self::agenda_limit());
+        let _ = meter.try_consume(T::WeightInfo::agenda_base());
+        let mut block = NextDue::<T>::get().unwrap_or(now);
+        let mut left = T::MaxDuePerBlock::get();
+        while block <= now && meter.try_consume(T::WeightInfo::agenda_look()).is_ok() {
+            let Some(id) = Agenda::<T>::iter_key_prefix(block).next() else {
+                block.saturating_inc();
+                continue;
+            };
+            if left == 0 || !meter.can_consume(Self::heaviest_due()) {
+                break;
+            }
+            left = left.saturating_sub(1);
+            Agenda::<T>::remove(block, id);
+            let _ = meter.try_consume(Self::serve(id, now));
+        }
+        NextDue::<T>::put(block);
+        meter.consumed()
+    }
+
+    /// Does what is due with `id`, whose entry is off the agenda. Returns the weight.
+    pub(crate) fn serve(id: JobId, now: BlockNumberFor<T>) -> Weight {
+        let Some(job) = Jobs::<T>::get(id) else {
+            Self::prune_output(id);
+            return T::WeightInfo::due_prune();
+        };
+        match job.state.clone() {
+            JobState::Queued { until } if now <= until => {
+                Self::try_assign(id, job, until, now);
+                T::WeightInfo::due_assign()
+            }
+            JobState::Queued { .. } => {
+                Self::end_unanswered(id, job, JobOutcome::Expired);
+                T::WeightInfo::due_expire()
+            }
+            JobState::Assigned { provider, .. } => {
+                Self::time_out(id, job, provider, now);
+                T::WeightInfo::due_time_out()
+            }
+            JobState::Claimed {
+                provider,
+                price,
+                claim,
+                ..
+            } => {
+                Self::finalize(id, job, provider, price, claim);
+                T::WeightInfo::due_finalize()
+            }
+        }
+    }
+
+    /// Does what is due with `id` while the agenda is behind.
+    ///
+    /// An assignment is left to the agenda: a caller that chooses its block chooses its randomness.
+    pub(crate) fn do_advance(id: JobId) -> DispatchResult {
+        let job = Jobs::<T>::get(id).ok_or(Error::<T>::NotFound)?;
+        let now = Self::now();
+        let ended = match job.state {
+            JobState::Queued { until } => now > until,
+            JobState::Assigned { deadline, .. } => now > deadline,
+            JobState::Claimed {
+                window_end, holds, ..
+            } => now > window_end && holds == 0,
+        };
+        ensure!(ended, Error::<T>::NotDue);
+        Self::unschedule(id, &job);
+        Self::serve(id, now);
+        Ok(())
+    }
+
+    /// The block after `block`.
+    pub(crate) fn after(block: BlockNumberFor<T>) -> BlockNumberFor<T> {
+        block.saturating_add(One::one())
+    }
+}

@@ -1,0 +1,98 @@
+//! Assignments: how a job gets a provider, and loses one.
+
+use crate::{types::*, AssignedTo, Config, Event, Pallet};
+use assay_primitives::{
+    Assignment, AssignmentRequest, JobId, JobOutcome, ProviderOutcome, Providers, Versions,
+};
+use codec::Encode;
+use frame_support::traits::Randomness;
+use frame_system::pallet_prelude::BlockNumberFor;
+use sp_core::H256;
+use sp_io::hashing::blake2_256;
+use sp_runtime::traits::Saturating;
+
+impl<T: Config> Pallet<T> {
+    /// Looks for a provider that takes `job`, or puts the next try on the agenda.
+    pub(crate) fn try_assign(id: JobId, mut job: JobOf<T>, until: BlockNumberFor<T>, now: BlockNumberFor<T>) {
+        let Some(Assignment { provider, price }) = Self::choose_provider(id, &job) else {
+            let next_try = now.saturating_add(job.terms.assign_retry).min(Self::after(until));
+            Self::deposit_event(Event::NoTaker { job: id, next_try });
+            Self::put_due(id, job, next_try);
+            return;
+        };
+        let deadline = now.saturating_add(job.terms.claim_deadline);
+        AssignedTo::<T>::insert(&provider, id, ());
+        Self::deposit_event(Event::Assigned {
+            job: id,
+            provider: provider.clone(),
+            price,
+            exposure: job.exposure,
+            attempt: Self::attempt(&job).saturating_add(1),
+            deadline,
+        });
+        job.state = JobState::Assigned {
+            provider,
+            price,
+            deadline,
+        };
+        Self::put_due(id, job, Self::after(deadline));
+    }
+
+    fn choose_provider(id: JobId, job: &JobOf<T>) -> Option<Assignment<T::AccountId, BalanceOf<T>>> {
+        let steps = T::Versions::terms(job.version)?.max_steps;
+        T::Providers::assign(&AssignmentRequest {
+            version: job.version,
+            steps,
+            max_fee: job.max_fee,
+            exposure: job.exposure,
+            named: job.named.as_ref(),
+            excluded: &job.tried,
+            seed: Self::seed(id, Self::attempt(job)),
+        })
+    }
+
+    /// The parent block is younger than the request, so that who knows the source's next values
+    /// still cannot choose a provider by choosing when to request.
+    fn seed(id: JobId, attempt: u8) -> H256 {
+        let (random, _) = T::Randomness::random_seed();
+        let parent = frame_system::Pallet::<T>::parent_hash();
+        H256((b"assay:assign", random, parent, id, attempt).using_encoded(blake2_256))
+    }
+
+    /// Assignments of `job` that failed.
+    pub(crate) fn attempt(job: &JobOf<T>) -> u8 {
+        u8::try_from(job.tried.len()).unwrap_or(u8::MAX)
+    }
+
+    /// Ends the assignment of a provider that did not claim in time.
+    pub(crate) fn time_out(id: JobId, job: JobOf<T>, provider: T::AccountId, now: BlockNumberFor<T>) {
+        let penalty = job.terms.silence_penalty.mul_floor(job.exposure);
+        let compensation = job.terms.compensation_share.mul_floor(penalty);
+        let slashed = T::Providers::slash(&provider, penalty, Some((&job.requester, compensation)));
+        T::Providers::release(&provider, job.version, job.exposure, ProviderOutcome::TimedOut);
+        AssignedTo::<T>::remove(&provider, id);
+        Self::deposit_event(Event::ProviderTimedOut {
+            job: id,
+            provider: provider.clone(),
+            slashed,
+        });
+        Self::retry_without(id, job, provider, now);
+    }
+
+    /// Queues `job` again for others than `provider`, or ends it where nobody is left to ask.
+    pub(crate) fn retry_without(
+        id: JobId,
+        mut job: JobOf<T>,
+        provider: T::AccountId,
+        now: BlockNumberFor<T>,
+    ) {
+        let listed = job.tried.try_push(provider).is_ok();
+        if !listed || job.named.is_some() || Self::attempt(&job) >= job.terms.max_attempts {
+            return Self::end_unanswered(id, job, JobOutcome::Expired);
+        }
+        let until = now.saturating_add(job.terms.queue_deadline);
+        job.state = JobState::Queued { until };
+        Self::deposit_event(Event::Requeued { job: id, until });
+        Self::put_due(id, job, Self::after(now));
+    }
+}

@@ -1,0 +1,274 @@
+//! Claims: how they come in, and how a dispute holds and ends them.
+
+use crate::{
+    rejection::Rejection, types::*, AssignedTo, Config, Error, Event, Inputs, Jobs, Outputs, Pallet,
+};
+use assay_engine::{
+    claim::{Claim, ClaimTerms, Ending, Opening},
+    limits::{ENGINE_VERSION, MAX_OUTPUT_LEN},
+    memory::ProofNode,
+    Status,
+};
+use assay_primitives::{
+    worker_key::WorkerSignature, Claims, JobId, Price, ProviderOutcome, Providers, Verdict, Versions,
+};
+use codec::Encode;
+use frame_support::{
+    ensure,
+    pallet_prelude::{TransactionSource, ValidTransaction},
+    transactional,
+    weights::Weight,
+};
+use frame_system::pallet_prelude::BlockNumberFor;
+use sp_core::H256;
+use sp_io::hashing::blake2_256;
+use sp_runtime::{
+    traits::{Saturating, Zero},
+    transaction_validity::{TransactionPriority, TransactionValidityWithRefund},
+    DispatchResult, RuntimeAppPublic, SaturatedConversion,
+};
+
+/// The most blocks that a claim stays in the pool unseen.
+const MAX_LONGEVITY: u64 = 64;
+/// Claims go before what pays a usual fee: they have a deadline, and there is one for each job.
+const PRIORITY: TransactionPriority = TransactionPriority::MAX / 2;
+
+/// A claim that passed every check, and what it is about.
+pub(crate) struct Checked<T: Config> {
+    job: JobOf<T>,
+    provider: T::AccountId,
+    price: Price<BalanceOf<T>>,
+    deadline: BlockNumberFor<T>,
+    ending: Ending,
+}
+
+impl<T: Config> Pallet<T> {
+    /// What a worker key signs to claim `job`: the hash of
+    /// `(b"assay:claim", genesis hash, job, claim)`.
+    pub fn claim_payload(job: JobId, claim: &Claim) -> [u8; 32] {
+        let genesis = frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::zero());
+        (b"assay:claim", genesis, job, claim).using_encoded(blake2_256)
+    }
+
+    /// Checks all of a claim that can be checked without running a step, what is cheap first.
+    pub(crate) fn check_claim(
+        id: JobId,
+        claim: &Claim,
+        signature: &WorkerSignature,
+    ) -> Result<Checked<T>, Rejection> {
+        let job = Jobs::<T>::get(id).ok_or(Rejection::NotFound)?;
+        let JobState::Assigned {
+            provider,
+            price,
+            deadline,
+        } = job.state.clone()
+        else {
+            return Err(Rejection::NotAssigned);
+        };
+        ensure!(Self::now() <= deadline, Rejection::DeadlinePassed);
+        ensure!(
+            claim.output.nodes.len() <= MAX_OUTPUT_NODES && claim.encoded_size() <= MAX_CLAIM_LEN,
+            Rejection::ClaimTooLarge
+        );
+        // Bounds what is read of the output before anything else is known of the claim.
+        if let Status::Halted { output_len } = claim.end.status {
+            ensure!(output_len <= MAX_OUTPUT_LEN, Rejection::WrongOutput);
+        }
+        let worker = T::Providers::worker(&provider).ok_or(Rejection::WorkerNotFound)?;
+        ensure!(
+            worker.verify(&Self::claim_payload(id, claim), signature),
+            Rejection::BadSignature
+        );
+        let version = T::Versions::terms(job.version).ok_or(Rejection::VersionNotFound)?;
+        let input = Inputs::<T>::get(id).ok_or(Rejection::NotFound)?;
+        let ending = claim.verify(&ClaimTerms {
+            author: provider.clone().into(),
+            job: id,
+            params_root: version.params_root.0,
+            params_len: version.params_len,
+            input: &input,
+            max_steps: version.max_steps,
+        })?;
+        Ok(Checked {
+            job,
+            provider,
+            price,
+            deadline,
+            ending,
+        })
+    }
+
+    pub(crate) fn authorize_claim(
+        _source: TransactionSource,
+        id: &JobId,
+        claim: &Claim,
+        signature: &WorkerSignature,
+    ) -> TransactionValidityWithRefund {
+        let checked = Self::check_claim(*id, claim, signature)?;
+        let left = Self::after(checked.deadline.saturating_sub(Self::now()));
+        let validity = ValidTransaction::with_tag_prefix("assay")
+            .priority(PRIORITY)
+            .and_provides(id)
+            .longevity(left.saturated_into::<u64>().min(MAX_LONGEVITY))
+            .propagate(true)
+            .into();
+        Ok((validity, Weight::zero()))
+    }
+
+    pub(crate) fn do_claim(id: JobId, claim: &Claim, signature: &WorkerSignature) -> DispatchResult {
+        let Checked {
+            mut job,
+            provider,
+            price,
+            ending,
+            ..
+        } = Self::check_claim(id, claim, signature).map_err(Error::<T>::from)?;
+        let summary_ending = ClaimEnding::from(&ending);
+        let output = match ending {
+            Ending::Answer(output) => {
+                let output = Output::try_from(output).map_err(|_| Error::<T>::WrongOutput)?;
+                Outputs::<T>::insert(id, &output);
+                output
+            }
+            Ending::Trapped(_) | Ending::Unfinished => Output::default(),
+        };
+        let summary = ClaimSummary {
+            engine_version: ENGINE_VERSION,
+            steps: claim.steps,
+            trace_root: H256(claim.trace_root),
+            end_state: H256(claim.end.hash()),
+            output_hash: H256(blake2_256(&output)),
+            ending: summary_ending,
+        };
+        let window_end = Self::now().saturating_add(job.terms.challenge_window);
+        Self::unschedule(id, &job);
+        AssignedTo::<T>::remove(&provider, id);
+        Self::deposit_event(Event::Claimed {
+            job: id,
+            provider: provider.clone(),
+            ending: summary_ending,
+            steps: summary.steps,
+            trace_root: summary.trace_root,
+            output_hash: summary.output_hash,
+            window_end,
+        });
+        job.state = JobState::Claimed {
+            provider,
+            price,
+            claim: summary,
+            window_end,
+            holds: 0,
+        };
+        Self::put_due(id, job, Self::after(window_end));
+        Ok(())
+    }
+}
+
+/// What the weight of a claim depends on: the bytes of its output's chunks and the hashes that open
+/// its trace. A claim above the limits is refused before either is looked at.
+pub(crate) fn claim_size(claim: &Claim) -> (u32, u32) {
+    let bytes = claim.output.nodes.iter().map(|node| match node {
+        ProofNode::Chunk(bytes) => bytes.len().saturated_into(),
+        _ => 0u32,
+    });
+    let hashes = match &claim.opening {
+        Opening::Whole(states) => states.len(),
+        Opening::Ends { first, last } => first.len().saturating_add(last.len()),
+    };
+    (
+        bytes.fold(0, u32::saturating_add).min(MAX_OUTPUT_LEN),
+        hashes.saturated_into::<u32>().min(MAX_CLAIM_HASHES),
+    )
+}
+
+impl<T: Config> Claims<T::AccountId> for Pallet<T> {
+    fn hold(id: JobId) -> DispatchResult {
+        let mut job = Jobs::<T>::get(id).ok_or(Error::<T>::NotFound)?;
+        let JobState::Claimed {
+            window_end, holds, ..
+        } = &mut job.state
+        else {
+            return Err(Error::<T>::NotClaimed.into());
+        };
+        ensure!(Self::now() <= *window_end, Error::<T>::WindowClosed);
+        *holds = holds.checked_add(1).ok_or(Error::<T>::TooManyHolds)?;
+        let holds = *holds;
+        Self::unschedule(id, &job);
+        job.due = None;
+        Jobs::<T>::insert(id, job);
+        Self::deposit_event(Event::Held { job: id, holds });
+        Ok(())
+    }
+
+    fn unhold(id: JobId) -> DispatchResult {
+        let mut job = Jobs::<T>::get(id).ok_or(Error::<T>::NotFound)?;
+        let JobState::Claimed {
+            window_end, holds, ..
+        } = &mut job.state
+        else {
+            return Err(Error::<T>::NotClaimed.into());
+        };
+        *holds = holds.checked_sub(1).ok_or(Error::<T>::NotHeld)?;
+        let (holds, last) = (*holds, (*window_end).max(Self::now()));
+        if holds == 0 {
+            Self::put_due(id, job, Self::after(last));
+        } else {
+            Jobs::<T>::insert(id, job);
+        }
+        Self::deposit_event(Event::Unheld { job: id, holds });
+        Ok(())
+    }
+
+    #[transactional]
+    fn judge(id: JobId, verdict: Verdict<T::AccountId>) -> DispatchResult {
+        let Verdict::Disproved { challenger } = verdict;
+        let job = Jobs::<T>::get(id).ok_or(Error::<T>::NotFound)?;
+        let JobState::Claimed {
+            provider,
+            window_end,
+            holds,
+            ..
+        } = job.state.clone()
+        else {
+            return Err(Error::<T>::NotClaimed.into());
+        };
+        let now = Self::now();
+        ensure!(holds > 0 || now <= window_end, Error::<T>::WindowClosed);
+        Self::unschedule(id, &job);
+        Outputs::<T>::remove(id);
+        let slashed = Self::slash_disproved(&job, &provider, challenger.as_ref());
+        T::Providers::release(&provider, job.version, job.exposure, ProviderOutcome::Disproved);
+        Self::deposit_event(Event::Disproved {
+            job: id,
+            provider: provider.clone(),
+            challenger,
+            slashed,
+        });
+        Self::retry_without(id, job, provider, now);
+        Ok(())
+    }
+}
+
+impl<T: Config> Pallet<T> {
+    /// Slashes the provider of a false claim: a share to the challenger, a share to the requester,
+    /// the rest burnt. Returns the plancks that it lost.
+    fn slash_disproved(
+        job: &JobOf<T>,
+        provider: &T::AccountId,
+        challenger: Option<&T::AccountId>,
+    ) -> BalanceOf<T> {
+        let penalty = job.terms.disproof_penalty.mul_floor(job.exposure);
+        let compensation = job.terms.compensation_share.mul_floor(penalty);
+        let reward = match challenger {
+            Some(_) => job.terms.challenger_share.mul_floor(penalty),
+            None => Zero::zero(),
+        };
+        let rewarded = match challenger {
+            Some(challenger) => T::Providers::slash(provider, reward, Some((challenger, reward))),
+            None => Zero::zero(),
+        };
+        let rest = penalty.saturating_sub(reward);
+        let compensated = T::Providers::slash(provider, rest, Some((&job.requester, compensation)));
+        rewarded.saturating_add(compensated)
+    }
+}

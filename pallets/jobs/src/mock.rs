@@ -1,0 +1,636 @@
+//! A runtime with this pallet, the real models and providers, and helpers for its tests.
+
+use crate::*;
+use assay_engine::{claim::Claim, trace::TraceId, Executor, Hash, Machine, Program, Status, WasmiExecutor};
+use assay_primitives::{
+    worker_key::{WorkerId, WorkerPair, WorkerSignature},
+    JobId, JobOutcome, OnJobEnd, Price, Providers as _, VersionId,
+};
+use frame_support::{
+    assert_ok, derive_impl, parameter_types,
+    traits::{
+        fungible::{Inspect, InspectHold},
+        Authorize, ConstU32, ConstU64, Hooks, Randomness,
+    },
+    weights::Weight,
+};
+use sp_core::{Pair, H256};
+use sp_keystore::{testing::MemoryKeystore, KeystoreExt};
+use sp_runtime::{
+    traits::{Dispatchable, IdentityLookup},
+    transaction_validity::{TransactionSource, TransactionValidityError, ValidTransaction},
+    AccountId32, BuildStorage, DispatchError, DispatchResult, Perbill,
+};
+use std::{cell::RefCell, collections::BTreeMap};
+
+pub type Block = frame_system::mocking::MockBlock<Test>;
+pub type Balance = u128;
+pub type AccountId = AccountId32;
+
+/// Requests jobs.
+pub const ALICE: AccountId = AccountId::new([1; 32]);
+/// Requests jobs, too.
+pub const BOB: AccountId = AccountId::new([2; 32]);
+/// Owns the model.
+pub const OWNER: AccountId = AccountId::new([3; 32]);
+/// Provides.
+pub const PAUL: AccountId = AccountId::new([4; 32]);
+/// Provides, too.
+pub const PETE: AccountId = AccountId::new([5; 32]);
+/// Provides, too.
+pub const PIA: AccountId = AccountId::new([6; 32]);
+/// Challenges.
+pub const CAROL: AccountId = AccountId::new([7; 32]);
+/// Receives the protocol's share.
+pub const PROTOCOL: AccountId = AccountId::new([8; 32]);
+/// Does not exist.
+pub const NOBODY: AccountId = AccountId::new([9; 32]);
+/// All but [`NOBODY`].
+pub const EVERYBODY: [AccountId; 8] = [ALICE, BOB, OWNER, PAUL, PETE, PIA, CAROL, PROTOCOL];
+
+pub const FUNDS: Balance = 1_000_000_000;
+pub const EXISTENTIAL: Balance = 100;
+pub const BOND: Balance = 1_000_000;
+/// What providers ask.
+pub const PRICE: Price<Balance> = Price {
+    per_job: 500,
+    per_step: 10,
+};
+pub const MAX_STEPS: u64 = 100;
+/// What providers ask for all the steps.
+pub const MAX_FEE: Balance = 1_500;
+pub const DEPOSIT: Balance = 58;
+
+#[frame_support::runtime]
+mod runtime {
+    #[runtime::runtime]
+    #[runtime::derive(
+        RuntimeCall,
+        RuntimeEvent,
+        RuntimeError,
+        RuntimeOrigin,
+        RuntimeFreezeReason,
+        RuntimeHoldReason,
+        RuntimeSlashReason,
+        RuntimeLockId,
+        RuntimeTask
+    )]
+    pub struct Test;
+
+    #[runtime::pallet_index(0)]
+    pub type System = frame_system::Pallet<Test>;
+    #[runtime::pallet_index(1)]
+    pub type Balances = pallet_balances::Pallet<Test>;
+    #[runtime::pallet_index(2)]
+    pub type Models = pallet_models::Pallet<Test>;
+    #[runtime::pallet_index(3)]
+    pub type Providers = pallet_providers::Pallet<Test>;
+    #[runtime::pallet_index(4)]
+    pub type Jobs = crate::Pallet<Test>;
+}
+
+parameter_types! {
+    pub BlockWeights: frame_system::limits::BlockWeights = frame_system::limits::BlockWeights::with_sensible_defaults(
+        Weight::from_parts(2_000_000_000_000, 10 * 1024 * 1024),
+        Perbill::from_percent(75),
+    );
+}
+
+#[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
+impl frame_system::Config for Test {
+    type Block = Block;
+    type BlockWeights = BlockWeights;
+    type AccountId = AccountId;
+    type Lookup = IdentityLookup<AccountId>;
+    type AccountData = pallet_balances::AccountData<Balance>;
+}
+
+parameter_types! {
+    pub const ExistentialDeposit: Balance = EXISTENTIAL;
+    pub const BaseDeposit: Balance = 1_000;
+    pub const ByteDeposit: Balance = 1;
+    pub const LockupShare: Perbill = Perbill::from_percent(25);
+    pub const MaxRoyalty: Perbill = Perbill::from_percent(20);
+    pub const MinBond: Balance = 1_000;
+    pub const OfferDeposit: Balance = 100;
+    pub ProtocolAccount: AccountId = PROTOCOL;
+    pub static MaxDuePerBlock: u32 = 16;
+    pub static MaxJobDuration: u64 = 2_400;
+    pub static Ended: Vec<(JobId, AccountId, JobOutcome, Vec<u8>)> = vec![];
+    pub static RandomSeed: u64 = 0;
+}
+
+#[derive_impl(pallet_balances::config_preludes::TestDefaultConfig)]
+impl pallet_balances::Config for Test {
+    type Balance = Balance;
+    type ExistentialDeposit = ExistentialDeposit;
+    type AccountStore = System;
+}
+
+impl pallet_models::Config for Test {
+    type RuntimeHoldReason = RuntimeHoldReason;
+    type Currency = Balances;
+    type BaseDeposit = BaseDeposit;
+    type ByteDeposit = ByteDeposit;
+    type ParamsByteDeposit = ByteDeposit;
+    type LockupShare = LockupShare;
+    type MaxParamsLen = ConstU64<{ 1 << 20 }>;
+    type UploadTimeout = ConstU64<10>;
+    type MaxVersions = ConstU32<4>;
+    type MaxRoyalty = MaxRoyalty;
+    type MaxSteps = ConstU64<1_000>;
+    type WeightInfo = pallet_models::weights::SubstrateWeight<Test>;
+}
+
+impl pallet_providers::Config for Test {
+    type RuntimeHoldReason = RuntimeHoldReason;
+    type Currency = Balances;
+    type Versions = Models;
+    type MinBond = MinBond;
+    type OfferDeposit = OfferDeposit;
+    type UnbondingPeriod = ConstU64<3_000>;
+    type LongestJob = ConstU64<2_400>;
+    type MaxUnbonding = ConstU32<4>;
+    type MaxOffersPerVersion = ConstU32<64>;
+    type MaxOffersPerProvider = ConstU32<4>;
+    type MaxStrikes = ConstU32<3>;
+    type WeightInfo = pallet_providers::weights::SubstrateWeight<Test>;
+}
+
+impl Config for Test {
+    type Fungible = Balances;
+    type RuntimeHoldReason = RuntimeHoldReason;
+    type Versions = Models;
+    type Providers = Providers;
+    type Randomness = TestRandomness;
+    type ProtocolAccount = ProtocolAccount;
+    type OnJobEnd = Recorder;
+    type MaxDuePerBlock = MaxDuePerBlock;
+    type MaxJobDuration = MaxJobDuration;
+    type WeightInfo = weights::SubstrateWeight<Test>;
+}
+
+/// Gives what the test chooses.
+pub struct TestRandomness;
+
+impl Randomness<H256, u64> for TestRandomness {
+    fn random(subject: &[u8]) -> (H256, u64) {
+        let seed = (RandomSeed::get(), subject);
+        (
+            H256(codec::Encode::using_encoded(&seed, sp_io::hashing::blake2_256)),
+            System::block_number(),
+        )
+    }
+}
+
+/// Remembers which ends it heard of.
+pub struct Recorder;
+
+impl OnJobEnd<AccountId> for Recorder {
+    fn on_job_end(job: JobId, requester: &AccountId, outcome: JobOutcome, output: &[u8]) {
+        Ended::mutate(|ended| ended.push((job, requester.clone(), outcome, output.to_vec())));
+    }
+}
+
+/// The rules in tests.
+pub fn rules() -> ParametersOf<Test> {
+    JobParameters {
+        assign_retry: 2,
+        queue_deadline: 10,
+        claim_deadline: 5,
+        challenge_window: 8,
+        retention: 6,
+        max_attempts: 3,
+        min_exposure: 1_000,
+        exposure_factor: 2,
+        silence_penalty: Perbill::from_percent(10),
+        disproof_penalty: Perbill::one(),
+        challenger_share: Perbill::from_percent(20),
+        compensation_share: Perbill::from_percent(25),
+        protocol_share: Perbill::from_percent(10),
+        deposit_base: 50,
+        deposit_per_byte: 2,
+    }
+}
+
+/// The exposure of a job with [`MAX_FEE`].
+pub const EXPOSURE: Balance = 3_000;
+
+/// Builds the state in which a test starts: at block 1 there is a version, and providers that offer it.
+pub struct ExtBuilder {
+    providers: Vec<AccountId>,
+    poor: Vec<AccountId>,
+    rules: ParametersOf<Test>,
+}
+
+impl Default for ExtBuilder {
+    fn default() -> Self {
+        Self {
+            providers: vec![PAUL],
+            poor: vec![],
+            rules: rules(),
+        }
+    }
+}
+
+impl ExtBuilder {
+    /// Who offers [`version`].
+    pub fn providers(mut self, providers: &[AccountId]) -> Self {
+        self.providers = providers.to_vec();
+        self
+    }
+
+    /// `who` has no account at the start.
+    pub fn without_account(mut self, who: AccountId) -> Self {
+        self.poor.push(who);
+        self
+    }
+
+    pub fn rules(mut self, change: impl FnOnce(&mut ParametersOf<Test>)) -> Self {
+        change(&mut self.rules);
+        self
+    }
+
+    pub fn build(self) -> sp_io::TestExternalities {
+        let mut storage = frame_system::GenesisConfig::<Test>::default()
+            .build_storage()
+            .expect("the system's genesis builds");
+        pallet_balances::GenesisConfig::<Test> {
+            balances: EVERYBODY
+                .into_iter()
+                .filter(|who| !self.poor.contains(who))
+                .map(|who| (who, FUNDS))
+                .collect(),
+            ..Default::default()
+        }
+        .assimilate_storage(&mut storage)
+        .expect("the balances' genesis builds");
+        crate::GenesisConfig::<Test> {
+            parameters: self.rules,
+        }
+        .assimilate_storage(&mut storage)
+        .expect("the jobs' genesis builds");
+        let mut ext = sp_io::TestExternalities::new(storage);
+        ext.register_extension(KeystoreExt::new(MemoryKeystore::new()));
+        ext.execute_with(|| {
+            MaxDuePerBlock::set(16);
+            MaxJobDuration::set(2_400);
+            RandomSeed::set(0);
+            System::set_block_number(1);
+            Jobs::on_initialize(1);
+            publish();
+            for provider in self.providers {
+                provide(&provider, 4);
+            }
+            System::reset_events();
+            Ended::take();
+        });
+        ext
+    }
+
+    /// Runs `test` and checks the state that it leaves.
+    pub fn build_and_execute(self, test: impl FnOnce()) {
+        self.build().execute_with(|| {
+            test();
+            check_state();
+        });
+    }
+}
+
+/// Checks the state of this pallet, and that the others agree with it.
+pub fn check_state() {
+    assert_ok!(Jobs::do_try_state());
+    let jobs = crate::Jobs::<Test>::iter_values().collect::<Vec<_>>();
+    for who in EVERYBODY {
+        let escrow = jobs
+            .iter()
+            .filter(|job| job.requester == who)
+            .map(|job| job.max_fee)
+            .sum::<Balance>();
+        assert_eq!(held(HoldReason::Escrow, &who), escrow);
+        // What providers have locked is what their open jobs ask for.
+        let busy = jobs
+            .iter()
+            .filter(|job| job.state.provider() == Some(&who))
+            .collect::<Vec<_>>();
+        let record = pallet_providers::Providers::<Test>::get(&who);
+        let (open, exposed) = record.map_or((0, 0), |record| (record.jobs as usize, record.exposed));
+        assert_eq!(open, busy.len());
+        assert_eq!(exposed, busy.iter().map(|job| job.exposure).sum::<Balance>());
+        assert!(exposed <= stake(&who));
+    }
+    assert_eq!(pallet_models::Uses::<Test>::get(VERSION) as usize, jobs.len());
+}
+
+/// The program: byte 0 of the input says what it does.
+///
+/// 0: answers with the input after one step; 1: traps; 2: never ends; 3: answers after 70 steps;
+/// 4: answers with nothing.
+const PROGRAM: &str = r#"(module
+    (import "assay" "read" (func $read (param i64 i32 i32)))
+    (import "assay" "write" (func $write (param i64 i32 i32)))
+    (import "assay" "halt" (func $halt (param i64)))
+    (memory (export "memory") 1 1)
+    (func $answer
+        (call $write (i64.const 3298534883328) (i32.const 0) (i32.const 4))
+        (call $halt (i64.const 4)))
+    (func (export "step") (param $pc i64) (result i64) (local $mode i32)
+        (call $read (i64.const 1099511627776) (i32.const 0) (i32.const 4))
+        (local.set $mode (i32.load8_u (i32.const 0)))
+        (if (i32.eq (local.get $mode) (i32.const 0)) (then (call $answer)))
+        (if (i32.eq (local.get $mode) (i32.const 1)) (then (unreachable)))
+        (if (i32.eq (local.get $mode) (i32.const 3))
+            (then (if (i64.ge_u (local.get $pc) (i64.const 69)) (then (call $answer)))))
+        (if (i32.eq (local.get $mode) (i32.const 4)) (then (call $halt (i64.const 0))))
+        (i64.add (local.get $pc) (i64.const 1))))"#;
+
+/// What the program does.
+pub const ANSWER: u8 = 0;
+pub const TRAP: u8 = 1;
+pub const ENDLESS: u8 = 2;
+pub const LONG: u8 = 3;
+pub const EMPTY: u8 = 4;
+
+/// The one version that tests run.
+pub const VERSION: VersionId = 0;
+
+fn publish() {
+    use pallet_models::{Dtype, ModelMetadata, ParamsSource, TensorSpec, VersionSpec};
+    let origin = || RuntimeOrigin::signed(OWNER);
+    let code = wat::parse_str(PROGRAM).expect("the text is well formed");
+    let program = H256(Program::new(code.clone()).expect("keeps the rules").hash());
+    assert_ok!(Models::upload_program(origin(), code));
+    assert_ok!(Models::begin_params(origin(), 0));
+    let name = || b"x".to_vec().try_into().expect("fits");
+    assert_ok!(Models::create_model(
+        origin(),
+        ModelMetadata {
+            name: name(),
+            description: Default::default(),
+            url: Default::default()
+        }
+    ));
+    let tensor = TensorSpec {
+        name: b"x".to_vec().try_into().expect("fits"),
+        dtype: Dtype::F32,
+        shape: vec![1].try_into().expect("fits"),
+    };
+    let version = VersionSpec {
+        program,
+        params: ParamsSource::OnChain(0),
+        inputs: vec![tensor.clone()].try_into().expect("fits"),
+        outputs: vec![tensor].try_into().expect("fits"),
+        license: b"MIT".to_vec().try_into().expect("fits"),
+        royalty: Perbill::from_percent(20),
+        max_steps: MAX_STEPS,
+        labels: Default::default(),
+    };
+    assert_ok!(Models::publish_version(origin(), 0, version));
+}
+
+/// The worker key of `provider`.
+pub fn worker(provider: &AccountId) -> WorkerPair {
+    WorkerPair::from_seed(provider.as_ref())
+}
+
+/// Registers `provider` and lets it offer [`VERSION`].
+pub fn provide(provider: &AccountId, capacity: u16) {
+    let pair = worker(provider);
+    let proof = pair.sign(&Providers::worker_proof_message(provider));
+    let origin = || RuntimeOrigin::signed(provider.clone());
+    assert_ok!(Providers::register(origin(), pair.public(), BOND, proof));
+    assert_ok!(Providers::set_offer(origin(), VERSION, PRICE, capacity));
+}
+
+/// An input that makes the program do `mode`. `salt` tells inputs apart.
+pub fn input(mode: u8, salt: u8) -> Input {
+    vec![mode, salt, 0, 0].try_into().expect("short")
+}
+
+/// Requests a job and returns it.
+pub fn request(requester: &AccountId, mode: u8) -> JobId {
+    request_with(requester, mode, MAX_FEE, None)
+}
+
+pub fn request_with(requester: &AccountId, mode: u8, fee: Balance, provider: Option<AccountId>) -> JobId {
+    let job = NextJobId::<Test>::get();
+    let origin = RuntimeOrigin::signed(requester.clone());
+    assert_ok!(Jobs::request(origin, VERSION, input(mode, 7), fee, provider));
+    job
+}
+
+/// Requests a job and lets the chain assign it.
+pub fn assigned(requester: &AccountId, mode: u8) -> JobId {
+    let job = request(requester, mode);
+    run_blocks(1);
+    assert!(matches!(state(job), JobState::Assigned { .. }));
+    job
+}
+
+/// Requests a job and lets its provider claim it.
+pub fn claimed(requester: &AccountId, mode: u8) -> JobId {
+    let job = assigned(requester, mode);
+    assert_ok!(submit(job));
+    job
+}
+
+pub fn job(id: JobId) -> JobOf<Test> {
+    crate::Jobs::<Test>::get(id).expect("the job is open")
+}
+
+pub fn state(id: JobId) -> JobState<AccountId, Balance, u64> {
+    job(id).state
+}
+
+pub fn receipt(id: JobId) -> ReceiptOf<Test> {
+    Receipts::<Test>::get(id).expect("the job is finished")
+}
+
+/// Who has `id`.
+pub fn provider_of(id: JobId) -> AccountId {
+    state(id).provider().cloned().expect("somebody has the job")
+}
+
+type Run = (Vec<Hash>, Machine);
+
+thread_local! {
+    static RUNS: RefCell<BTreeMap<Vec<u8>, Run>> = Default::default();
+}
+
+/// Runs the program on `input`, once per thread.
+fn run(input: &[u8]) -> Run {
+    let compute = || {
+        let program = Program::new(wat::parse_str(PROGRAM).expect("well formed")).expect("keeps the rules");
+        let executor = WasmiExecutor::new();
+        let module = executor.load(&program).expect("compiles");
+        let mut machine = Machine::new(&[], input);
+        let mut states = vec![machine.state_hash()];
+        while machine.status() == Status::Running && machine.steps() < MAX_STEPS {
+            machine.step(&executor, &module).expect("runs");
+            states.push(machine.state_hash());
+        }
+        (states, machine)
+    };
+    RUNS.with_borrow_mut(|runs| runs.entry(input.to_vec()).or_insert_with(compute).clone())
+}
+
+/// The right claim for `id`, by `author`.
+pub fn claim_by(author: &AccountId, id: JobId) -> Claim {
+    let (states, mut machine) = run(&Inputs::<Test>::get(id).expect("the job is open"));
+    Claim::new(
+        TraceId {
+            author: author.clone().into(),
+            job: id,
+        },
+        &states,
+        &mut machine,
+    )
+    .expect("the run is whole")
+}
+
+/// The right claim for `id`, by its provider.
+pub fn right_claim(id: JobId) -> Claim {
+    claim_by(&provider_of(id), id)
+}
+
+/// A claim for `id` that no honest run gives, but that cannot be told from a right one without a step.
+pub fn false_claim(id: JobId) -> Claim {
+    let author = provider_of(id);
+    let (mut states, mut machine) = run(&Inputs::<Test>::get(id).expect("the job is open"));
+    let count = states.len();
+    machine
+        .memory()
+        .write(assay_engine::memory::Region::Output.start(), b"lies")
+        .expect("writes");
+    states[count - 1] = machine.state_hash();
+    Claim::new(
+        TraceId {
+            author: author.into(),
+            job: id,
+        },
+        &states,
+        &mut machine,
+    )
+    .expect("the run is whole")
+}
+
+/// `claim` signed by the worker of `provider`.
+pub fn signed_by(provider: &AccountId, id: JobId, claim: &Claim) -> WorkerSignature {
+    worker(provider).sign(&Jobs::claim_payload(id, claim))
+}
+
+/// Submits the right claim for `id` without a sender.
+pub fn submit(id: JobId) -> DispatchResult {
+    let claim = right_claim(id);
+    let signature = signed_by(&provider_of(id), id, &claim);
+    submit_unsigned(id, claim, signature)
+        .expect("the pool takes it")
+        .1
+}
+
+/// Submits a claim as the pool and the block do: first `authorize`, then the dispatch.
+pub fn submit_unsigned(
+    id: JobId,
+    claim: Claim,
+    signature: WorkerSignature,
+) -> Result<(ValidTransaction, DispatchResult), TransactionValidityError> {
+    let call = RuntimeCall::Jobs(Call::claim {
+        job: id,
+        claim,
+        signature,
+    });
+    let (validity, _) = call
+        .authorize(TransactionSource::External)
+        .expect("claims are authorized")?;
+    let result = call.dispatch(frame_system::RawOrigin::Authorized.into());
+    Ok((validity, result.map(|_| ()).map_err(|failed| failed.error)))
+}
+
+/// Submits a claim as `who`.
+pub fn submit_signed(
+    who: &AccountId,
+    id: JobId,
+    claim: Claim,
+    signature: WorkerSignature,
+) -> Result<frame_support::dispatch::PostDispatchInfo, DispatchError> {
+    let call = RuntimeCall::Jobs(Call::claim {
+        job: id,
+        claim,
+        signature,
+    });
+    call.dispatch(RuntimeOrigin::signed(who.clone()))
+        .map_err(|failed| failed.error)
+}
+
+/// Calls through dispatch, so that an error rolls back.
+pub fn dispatch(who: &AccountId, call: impl Into<RuntimeCall>) -> DispatchResult {
+    let result = call.into().dispatch(RuntimeOrigin::signed(who.clone()));
+    result.map(|_| ()).map_err(|failed| failed.error)
+}
+
+/// Goes on by `blocks`.
+pub fn run_blocks(blocks: u64) {
+    run_to(System::block_number() + blocks);
+}
+
+/// Goes on to the start of `block`.
+pub fn run_to(block: u64) {
+    System::run_to_block::<AllPalletsWithSystem>(block);
+}
+
+pub fn held(reason: HoldReason, who: &AccountId) -> Balance {
+    Balances::balance_on_hold(&reason.into(), who)
+}
+
+pub fn free(who: &AccountId) -> Balance {
+    Balances::balance(who)
+}
+
+/// The events of this pallet so far, and forgets them.
+pub fn events() -> Vec<Event<Test>> {
+    let events = System::events()
+        .into_iter()
+        .filter_map(|record| match record.event {
+            RuntimeEvent::Jobs(event) => Some(event),
+            _ => None,
+        })
+        .collect();
+    System::reset_events();
+    events
+}
+
+/// The last event of this pallet.
+pub fn last_event() -> Event<Test> {
+    events().pop().expect("something happened")
+}
+
+/// The exposure that is locked of `provider`.
+pub fn exposed(provider: &AccountId) -> Balance {
+    pallet_providers::Providers::<Test>::get(provider).map_or(0, |record| record.exposed)
+}
+
+/// The stake that `provider` has.
+pub fn stake(provider: &AccountId) -> Balance {
+    Balances::balance_on_hold(&pallet_providers::HoldReason::Bond.into(), provider)
+}
+
+/// The worker key on chain.
+pub fn registered_worker(provider: &AccountId) -> Option<WorkerId> {
+    <Test as Config>::Providers::worker(provider)
+}
+
+/// A claim for `id` that stops after `steps` of a run that goes on.
+pub fn unfinished_claim(id: JobId, steps: u64) -> Claim {
+    let (mut states, _) = run(&Inputs::<Test>::get(id).expect("the job is open"));
+    let count = usize::try_from(steps).expect("few") + 1;
+    states.truncate(count);
+    let program = Program::new(wat::parse_str(PROGRAM).expect("well formed")).expect("keeps the rules");
+    let executor = WasmiExecutor::new();
+    let module = executor.load(&program).expect("compiles");
+    let mut machine = Machine::new(&[], &Inputs::<Test>::get(id).expect("the job is open"));
+    for _ in 0..steps {
+        machine.step(&executor, &module).expect("runs");
+    }
+    let author = provider_of(id).into();
+    Claim::new(TraceId { author, job: id }, &states, &mut machine).expect("the run is whole")
+}

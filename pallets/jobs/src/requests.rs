@@ -1,0 +1,128 @@
+//! Requests and their cancellation.
+
+use crate::{types::*, Config, Error, Event, HoldReason, Inputs, Jobs, NextJobId, Pallet, Parameters};
+use alloc::vec::Vec;
+use assay_primitives::{JobId, JobOutcome, Providers, RequestJobs, VersionId, Versions};
+use frame_support::{
+    ensure,
+    traits::{
+        fungible::{Inspect, MutateHold},
+        tokens::{Fortitude, Preservation},
+    },
+    transactional,
+};
+use sp_core::H256;
+use sp_io::hashing::blake2_256;
+use sp_runtime::{
+    traits::{One, Saturating},
+    ArithmeticError, DispatchError, DispatchResult,
+};
+
+impl<T: Config> Pallet<T> {
+    pub(crate) fn do_request(
+        requester: &T::AccountId,
+        version: VersionId,
+        input: Input,
+        max_fee: BalanceOf<T>,
+        named: Option<T::AccountId>,
+    ) -> Result<JobId, DispatchError> {
+        let version_terms = T::Versions::terms(version).ok_or(Error::<T>::VersionNotFound)?;
+        ensure!(!version_terms.deprecated, Error::<T>::VersionDeprecated);
+        let input_len = u32::try_from(input.len()).map_err(|_| Error::<T>::WrongInputLength)?;
+        ensure!(input_len == version_terms.input_len, Error::<T>::WrongInputLength);
+        Self::ensure_fee_suffices(version, version_terms.max_steps, max_fee, named.as_ref())?;
+
+        let terms = Parameters::<T>::get();
+        let deposit = terms.deposit(input_len);
+        Self::ensure_can_spend(requester, max_fee.saturating_add(deposit))?;
+        T::Fungible::hold(&HoldReason::Escrow.into(), requester, max_fee)?;
+        T::Fungible::hold(&HoldReason::Storage.into(), requester, deposit)?;
+        T::Versions::acquire(version)?;
+
+        let id = NextJobId::<T>::get();
+        NextJobId::<T>::put(id.checked_add(1).ok_or(ArithmeticError::Overflow)?);
+        let now = Self::now();
+        let job = Job {
+            requester: requester.clone(),
+            version,
+            input_hash: H256(blake2_256(&input)),
+            max_fee,
+            deposit,
+            named,
+            tried: Default::default(),
+            exposure: terms.exposure(max_fee),
+            state: JobState::Queued {
+                until: now.saturating_add(terms.queue_deadline),
+            },
+            due: None,
+            terms,
+        };
+        Inputs::<T>::insert(id, input);
+        Self::put_due(id, job, now.saturating_add(One::one()));
+        Self::deposit_event(Event::Requested {
+            job: id,
+            requester: requester.clone(),
+            version,
+            max_fee,
+            deposit,
+        });
+        Ok(id)
+    }
+
+    pub(crate) fn do_cancel(who: &T::AccountId, id: JobId) -> DispatchResult {
+        let job = Jobs::<T>::get(id).ok_or(Error::<T>::NotFound)?;
+        ensure!(job.requester == *who, Error::<T>::NotRequester);
+        ensure!(
+            matches!(job.state, JobState::Queued { .. }),
+            Error::<T>::NotQueued
+        );
+        Self::unschedule(id, &job);
+        Self::end_unanswered(id, job, JobOutcome::Cancelled);
+        Ok(())
+    }
+
+    /// A fee is too low where each provider that could take the job now asks for more. Where none
+    /// can, the job may wait for one.
+    fn ensure_fee_suffices(
+        version: VersionId,
+        max_steps: u64,
+        max_fee: BalanceOf<T>,
+        named: Option<&T::AccountId>,
+    ) -> DispatchResult {
+        if let Some(provider) = named {
+            ensure!(
+                T::Providers::worker(provider).is_some(),
+                Error::<T>::ProviderNotFound
+            );
+        }
+        let cheapest = T::Providers::offers(version)
+            .into_iter()
+            .filter(|(provider, _)| named.is_none_or(|named| named == provider))
+            .map(|(_, price)| cost(&price, max_steps))
+            .min();
+        ensure!(cheapest.is_none_or(|cost| cost <= max_fee), Error::<T>::FeeTooLow);
+        Ok(())
+    }
+
+    /// Funds that a lock or freeze keeps from being spent cannot be put in escrow either, or a job
+    /// would be a way around the lock.
+    fn ensure_can_spend(who: &T::AccountId, amount: BalanceOf<T>) -> DispatchResult {
+        let spendable = T::Fungible::reducible_balance(who, Preservation::Preserve, Fortitude::Polite);
+        ensure!(amount <= spendable, Error::<T>::InsufficientFunds);
+        Ok(())
+    }
+}
+
+impl<T: Config> RequestJobs<T::AccountId, BalanceOf<T>> for Pallet<T> {
+    #[transactional]
+    fn request(
+        requester: &T::AccountId,
+        version: VersionId,
+        input: Vec<u8>,
+        max_fee: BalanceOf<T>,
+        provider: Option<T::AccountId>,
+    ) -> Result<JobId, DispatchError> {
+        let input = Input::try_from(input).map_err(|_| Error::<T>::WrongInputLength)?;
+        Self::do_request(requester, version, input, max_fee, provider)
+    }
+}

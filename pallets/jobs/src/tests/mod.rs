@@ -1,0 +1,11 @@
+//! Tests, by topic.
+
+mod agenda;
+mod assignment;
+mod claims;
+mod parameters;
+mod properties;
+mod requests;
+mod settlement;
+mod verdicts;
+mod views;

@@ -1,0 +1,393 @@
+//! Random sequences of everything that anybody can do, with every invariant checked in every block.
+
+use crate::{
+    mock::{Jobs, *},
+    *,
+};
+use assay_primitives::{Claims, Price, Verdict};
+use frame_support::traits::fungible::Inspect;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+/// Something that somebody does.
+#[derive(Clone, Debug)]
+enum Act {
+    Request {
+        who: usize,
+        mode: u8,
+        fee: Balance,
+        named: Option<usize>,
+    },
+    Cancel {
+        who: usize,
+        job: u64,
+    },
+    Claim {
+        job: u64,
+        honest: bool,
+        sender: Option<usize>,
+    },
+    ForeignClaim {
+        job: u64,
+        author: usize,
+    },
+    Advance {
+        job: u64,
+    },
+    Hold {
+        job: u64,
+    },
+    Unhold {
+        job: u64,
+    },
+    Judge {
+        job: u64,
+        challenger: Option<usize>,
+    },
+    Pause {
+        provider: usize,
+    },
+    Resume {
+        provider: usize,
+    },
+    SetOffer {
+        provider: usize,
+        price: Price<Balance>,
+        capacity: u16,
+    },
+    RemoveOffer {
+        provider: usize,
+    },
+    Unbond {
+        provider: usize,
+        amount: Balance,
+    },
+    BondMore {
+        provider: usize,
+        amount: Balance,
+    },
+    Withdraw {
+        provider: usize,
+    },
+    Deregister {
+        provider: usize,
+    },
+    Deprecate,
+    SetParameters {
+        claim_deadline: u64,
+        protocol_percent: u32,
+        attempts: u8,
+    },
+    Budget {
+        jobs: u32,
+    },
+    Blocks {
+        blocks: u64,
+    },
+}
+
+const REQUESTERS: [AccountId; 3] = [ALICE, BOB, PAUL];
+const PROVIDERS: [AccountId; 3] = [PAUL, PETE, PIA];
+
+fn act() -> impl Strategy<Value = Act> {
+    let job = 0..8u64;
+    let who = 0..3usize;
+    let amount = prop_oneof![0..10_000u128, 900_000..1_100_000u128];
+    let price = (0..2_000u128, 0..30u128).prop_map(|(per_job, per_step)| Price { per_job, per_step });
+    prop_oneof![
+        10 => (who.clone(), 0..5u8, prop_oneof![3 => 1_400..4_000u128, 1 => 0..200u128], prop::option::weighted(0.3, 0..4usize))
+            .prop_map(|(who, mode, fee, named)| Act::Request { who, mode, fee, named }),
+        2 => (who.clone(), job.clone()).prop_map(|(who, job)| Act::Cancel { who, job }),
+        14 => (job.clone(), prop::bool::weighted(0.8), prop::option::of(who.clone()))
+            .prop_map(|(job, honest, sender)| Act::Claim { job, honest, sender }),
+        1 => (job.clone(), who.clone()).prop_map(|(job, author)| Act::ForeignClaim { job, author }),
+        2 => job.clone().prop_map(|job| Act::Advance { job }),
+        3 => job.clone().prop_map(|job| Act::Hold { job }),
+        4 => job.clone().prop_map(|job| Act::Unhold { job }),
+        3 => (job, prop::option::of(0..8usize)).prop_map(|(job, challenger)| Act::Judge { job, challenger }),
+        1 => who.clone().prop_map(|provider| Act::Pause { provider }),
+        2 => who.clone().prop_map(|provider| Act::Resume { provider }),
+        2 => (who.clone(), price, 0..5u16)
+            .prop_map(|(provider, price, capacity)| Act::SetOffer { provider, price, capacity }),
+        1 => who.clone().prop_map(|provider| Act::RemoveOffer { provider }),
+        1 => (who.clone(), amount.clone()).prop_map(|(provider, amount)| Act::Unbond { provider, amount }),
+        1 => (who.clone(), amount).prop_map(|(provider, amount)| Act::BondMore { provider, amount }),
+        1 => who.clone().prop_map(|provider| Act::Withdraw { provider }),
+        1 => who.prop_map(|provider| Act::Deregister { provider }),
+        1 => prop::bool::weighted(0.1).prop_map(|yes| if yes { Act::Deprecate } else { Act::Blocks { blocks: 1 } }),
+        1 => (0..9u64, 0..60u32, 0..5u8).prop_map(|(claim_deadline, protocol_percent, attempts)| {
+            Act::SetParameters { claim_deadline, protocol_percent, attempts }
+        }),
+        1 => (1..4u32).prop_map(|jobs| Act::Budget { jobs }),
+        14 => (1..6u64).prop_map(|blocks| Act::Blocks { blocks }),
+    ]
+}
+
+/// What the events say of the money.
+#[derive(Default)]
+struct Ledger {
+    /// The fee of each job.
+    escrowed: BTreeMap<u64, Balance>,
+    /// Where the escrow of each ended job went.
+    settled: BTreeMap<u64, Settlement<Balance>>,
+    /// Burnt of stakes and escrows.
+    burnt: Balance,
+}
+
+impl Ledger {
+    fn read(&mut self) {
+        for record in System::read_events_no_consensus() {
+            match record.event {
+                RuntimeEvent::Jobs(event) => self.note(event),
+                RuntimeEvent::Balances(pallet_balances::Event::BurnedHeld { amount, .. }) => {
+                    self.burnt += amount
+                }
+                _ => {}
+            }
+        }
+        System::reset_events();
+    }
+
+    fn note(&mut self, event: Event<Test>) {
+        match event {
+            Event::Requested { job, max_fee, .. } => {
+                assert_eq!(
+                    self.escrowed.insert(job, max_fee),
+                    None,
+                    "a job is requested once"
+                );
+            }
+            Event::Finalized { job, settlement, .. } => self.settle(job, settlement),
+            Event::Expired { job, settlement } | Event::Cancelled { job, settlement } => {
+                assert_eq!(
+                    settlement.refunded, self.escrowed[&job],
+                    "who got no answer pays nothing"
+                );
+                self.settle(job, settlement)
+            }
+            _ => {}
+        }
+    }
+
+    fn settle(&mut self, job: u64, settlement: Settlement<Balance>) {
+        let Settlement {
+            provider,
+            royalty,
+            protocol,
+            burnt,
+            refunded,
+        } = settlement;
+        let out = provider + royalty + protocol + burnt + refunded;
+        assert_eq!(out, self.escrowed[&job], "in = paid + refunded + burnt");
+        assert_eq!(self.settled.insert(job, settlement), None, "a job ends once");
+    }
+
+    fn check(&self, issued: Balance) {
+        let open = crate::Jobs::<Test>::iter()
+            .map(|(id, job)| (id, job.max_fee))
+            .collect::<BTreeMap<_, _>>();
+        for (job, fee) in &self.escrowed {
+            assert_ne!(
+                open.contains_key(job),
+                self.settled.contains_key(job),
+                "a job is open or ended"
+            );
+            if let Some(settlement) = self.settled.get(job) {
+                assert_eq!(receipt(*job).paid, fee - settlement.refunded);
+            }
+        }
+        assert!(open.iter().all(|(job, fee)| self.escrowed.get(job) == Some(fee)));
+        assert_eq!(
+            Balances::total_issuance() + self.burnt,
+            issued,
+            "nothing is lost but what is burnt"
+        );
+        let everything = EVERYBODY.iter().map(Balances::total_balance).sum::<Balance>();
+        assert_eq!(Balances::total_issuance(), everything);
+    }
+}
+
+fn perform(act: Act) {
+    // Refusals are part of the game; the state must hold either way.
+    match act {
+        Act::Request {
+            who,
+            mode,
+            fee,
+            named,
+        } => {
+            let provider = named.map(|named| PROVIDERS.get(named).cloned().unwrap_or(NOBODY));
+            let call = Call::request {
+                version: VERSION,
+                input: input(mode, 7),
+                max_fee: fee,
+                provider,
+            };
+            let _ = dispatch(&REQUESTERS[who], call);
+        }
+        Act::Cancel { who, job } => {
+            let _ = dispatch(&REQUESTERS[who], Call::cancel { job });
+        }
+        Act::Claim { job, honest, sender } => {
+            let Some(JobState::Assigned {
+                provider, deadline, ..
+            }) = crate::Jobs::<Test>::get(job).map(|job| job.state)
+            else {
+                return;
+            };
+            let right = right_claim(job);
+            let answers = matches!(right.end.status, assay_engine::Status::Halted { .. });
+            let claim = if honest || !answers {
+                right
+            } else {
+                false_claim(job)
+            };
+            let signature = signed_by(&provider, job, &claim);
+            let in_time = System::block_number() <= deadline;
+            let done = match sender {
+                Some(who) => submit_signed(&REQUESTERS[who], job, claim, signature).is_ok(),
+                None => submit_unsigned(job, claim, signature).is_ok_and(|(_, result)| {
+                    assert_eq!(result, Ok(()), "what the pool takes succeeds");
+                    true
+                }),
+            };
+            assert_eq!(
+                done, in_time,
+                "a well formed claim succeeds exactly if it is in time"
+            );
+        }
+        Act::ForeignClaim { job, author } => {
+            if Inputs::<Test>::contains_key(job) {
+                let author = &PROVIDERS[author];
+                let claim = claim_by(author, job);
+                let signature = signed_by(author, job, &claim);
+                let mine = matches!(state(job), JobState::Assigned { provider, .. } if provider == *author);
+                assert!(mine || submit_unsigned(job, claim, signature).is_err());
+            }
+        }
+        Act::Advance { job } => {
+            let _ = dispatch(&CAROL, Call::advance { job });
+        }
+        Act::Hold { job } => {
+            let _ = Jobs::hold(job);
+        }
+        Act::Unhold { job } => {
+            let _ = Jobs::unhold(job);
+        }
+        Act::Judge { job, challenger } => {
+            let challenger = challenger.map(|who| EVERYBODY[who].clone());
+            let _ = Jobs::judge(job, Verdict::Disproved { challenger });
+        }
+        Act::Pause { provider } => provide_call(provider, pallet_providers::Call::pause {}),
+        Act::Resume { provider } => provide_call(provider, pallet_providers::Call::resume {}),
+        Act::SetOffer {
+            provider,
+            price,
+            capacity,
+        } => provide_call(
+            provider,
+            pallet_providers::Call::set_offer {
+                version: VERSION,
+                price,
+                capacity,
+            },
+        ),
+        Act::RemoveOffer { provider } => provide_call(
+            provider,
+            pallet_providers::Call::remove_offer { version: VERSION },
+        ),
+        Act::Unbond { provider, amount } => provide_call(provider, pallet_providers::Call::unbond { amount }),
+        Act::BondMore { provider, amount } => {
+            provide_call(provider, pallet_providers::Call::bond_more { amount })
+        }
+        Act::Withdraw { provider } => provide_call(provider, pallet_providers::Call::withdraw {}),
+        Act::Deregister { provider } => provide_call(provider, pallet_providers::Call::deregister {}),
+        Act::Deprecate => {
+            let _ = dispatch(
+                &OWNER,
+                pallet_models::Call::deprecate_version { version: VERSION },
+            );
+        }
+        Act::SetParameters {
+            claim_deadline,
+            protocol_percent,
+            attempts,
+        } => {
+            let protocol_share = sp_runtime::Perbill::from_percent(protocol_percent);
+            let parameters = JobParameters {
+                claim_deadline,
+                protocol_share,
+                max_attempts: attempts,
+                ..rules()
+            };
+            let _ = Jobs::set_parameters(RuntimeOrigin::root(), parameters);
+        }
+        Act::Budget { jobs } => MaxDuePerBlock::set(jobs),
+        Act::Blocks { .. } => {}
+    }
+}
+
+fn provide_call(provider: usize, call: pallet_providers::Call<Test>) {
+    let _ = dispatch(&PROVIDERS[provider], call);
+}
+
+fn check_all(ledger: &mut Ledger, issued: Balance) {
+    ledger.read();
+    ledger.check(issued);
+    check_state();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        // `PROPTEST_CASES` sets the number of sequences.
+        cases: std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(64),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn any_sequence_of_calls_keeps_the_invariants(
+        acts in prop::collection::vec(act(), 1..60),
+        seed in any::<u64>(),
+        protocol_exists in any::<bool>(),
+    ) {
+        let builder = ExtBuilder::default().providers(&PROVIDERS);
+        let builder = if protocol_exists { builder } else { builder.without_account(PROTOCOL) };
+        builder.build().execute_with(|| {
+            RandomSeed::set(seed);
+            let issued = Balances::total_issuance();
+            let mut ledger = Ledger::default();
+            for act in acts {
+                let blocks = if let Act::Blocks { blocks } = act { blocks } else { 0 };
+                perform(act);
+                check_all(&mut ledger, issued);
+                for _ in 0..blocks {
+                    run_blocks(1);
+                    check_all(&mut ledger, issued);
+                }
+            }
+            finish(&mut ledger, issued);
+        });
+    }
+}
+
+/// Whatever went before: without holds, every job ends by itself, and leaves its receipt alone.
+fn finish(ledger: &mut Ledger, issued: Balance) {
+    for id in 0..NextJobId::<Test>::get() {
+        while Jobs::unhold(id).is_ok() {}
+    }
+    MaxDuePerBlock::set(16);
+    for _ in 0..160 {
+        run_blocks(1);
+        ledger.read();
+    }
+    check_all(ledger, issued);
+    assert_eq!(crate::Jobs::<Test>::iter().count(), 0);
+    assert_eq!(Inputs::<Test>::iter().count(), 0);
+    assert_eq!(Outputs::<Test>::iter().count(), 0);
+    assert_eq!(AssignedTo::<Test>::iter().count(), 0);
+    assert_eq!(Agenda::<Test>::iter().count(), 0);
+    assert_eq!(Receipts::<Test>::iter().count() as u64, NextJobId::<Test>::get());
+    for provider in PROVIDERS {
+        assert_eq!(exposed(&provider), 0);
+    }
+}

@@ -1,0 +1,321 @@
+//! Requests and cancellation.
+
+use crate::{
+    mock::{Jobs, *},
+    *,
+};
+use assay_primitives::{JobOutcome, Price, RequestJobs};
+use frame_support::{assert_noop, assert_ok};
+use sp_runtime::DispatchError;
+
+fn call(mode: u8, fee: Balance, provider: Option<AccountId>) -> Call<Test> {
+    Call::request {
+        version: VERSION,
+        input: input(mode, 7),
+        max_fee: fee,
+        provider,
+    }
+}
+
+#[test]
+fn request_holds_fee_and_deposit() {
+    ExtBuilder::default().build_and_execute(|| {
+        assert_ok!(dispatch(&ALICE, call(ANSWER, MAX_FEE, None)));
+        assert_eq!(held(HoldReason::Escrow, &ALICE), MAX_FEE);
+        assert_eq!(held(HoldReason::Storage, &ALICE), DEPOSIT);
+        assert_eq!(free(&ALICE), FUNDS - MAX_FEE - DEPOSIT);
+        assert_eq!(Inputs::<Test>::get(0), Some(input(ANSWER, 7)));
+        assert_eq!(state(0), JobState::Queued { until: 11 });
+        assert_eq!(
+            last_event(),
+            Event::Requested {
+                job: 0,
+                requester: ALICE,
+                version: VERSION,
+                max_fee: MAX_FEE,
+                deposit: DEPOSIT
+            }
+        );
+    });
+}
+
+#[test]
+fn request_counts_the_use_of_its_version_until_the_end() {
+    ExtBuilder::default().build_and_execute(|| {
+        let remove = || dispatch(&OWNER, pallet_models::Call::remove_version { version: VERSION });
+        let job = request(&ALICE, ANSWER);
+        assert_ok!(dispatch(
+            &OWNER,
+            pallet_models::Call::deprecate_version { version: VERSION }
+        ));
+        assert_eq!(remove(), Err(pallet_models::Error::<Test>::VersionInUse.into()));
+        assert_ok!(dispatch(&ALICE, Call::cancel { job }));
+        assert_ok!(remove());
+    });
+}
+
+#[test]
+fn request_fails_where_the_version_does_not_exist() {
+    ExtBuilder::default().build_and_execute(|| {
+        let call = Call::request {
+            version: 9,
+            input: input(ANSWER, 7),
+            max_fee: MAX_FEE,
+            provider: None,
+        };
+        assert_eq!(dispatch(&ALICE, call), Err(Error::<Test>::VersionNotFound.into()));
+    });
+}
+
+#[test]
+fn request_fails_where_the_version_is_deprecated() {
+    ExtBuilder::default().build_and_execute(|| {
+        assert_ok!(dispatch(
+            &OWNER,
+            pallet_models::Call::deprecate_version { version: VERSION }
+        ));
+        assert_eq!(
+            dispatch(&ALICE, call(ANSWER, MAX_FEE, None)),
+            Err(Error::<Test>::VersionDeprecated.into())
+        );
+    });
+}
+
+#[test]
+fn request_fails_where_the_input_is_a_byte_too_long_or_too_short() {
+    ExtBuilder::default().build_and_execute(|| {
+        for len in [0, 3, 5] {
+            let input = vec![0; len].try_into().expect("short");
+            let call = Call::request {
+                version: VERSION,
+                input,
+                max_fee: MAX_FEE,
+                provider: None,
+            };
+            assert_eq!(
+                dispatch(&ALICE, call),
+                Err(Error::<Test>::WrongInputLength.into()),
+                "{len} bytes"
+            );
+        }
+    });
+}
+
+#[test]
+fn request_fails_where_the_fee_is_below_the_cheapest_offer() {
+    ExtBuilder::default()
+        .providers(&[PAUL, PETE])
+        .build_and_execute(|| {
+            let cheap = Price {
+                per_job: 400,
+                per_step: 10,
+            };
+            assert_ok!(dispatch(
+                &PETE,
+                pallet_providers::Call::set_offer {
+                    version: VERSION,
+                    price: cheap,
+                    capacity: 1
+                }
+            ));
+            assert_eq!(
+                dispatch(&ALICE, call(ANSWER, 1_399, None)),
+                Err(Error::<Test>::FeeTooLow.into())
+            );
+            assert_ok!(dispatch(&ALICE, call(ANSWER, 1_400, None)));
+        });
+}
+
+#[test]
+fn request_fails_where_the_fee_is_below_the_named_offer() {
+    ExtBuilder::default()
+        .providers(&[PAUL, PETE])
+        .build_and_execute(|| {
+            let cheap = Price {
+                per_job: 400,
+                per_step: 10,
+            };
+            assert_ok!(dispatch(
+                &PETE,
+                pallet_providers::Call::set_offer {
+                    version: VERSION,
+                    price: cheap,
+                    capacity: 1
+                }
+            ));
+            assert_eq!(
+                dispatch(&ALICE, call(ANSWER, 1_400, Some(PAUL))),
+                Err(Error::<Test>::FeeTooLow.into())
+            );
+            assert_ok!(dispatch(&ALICE, call(ANSWER, 1_400, Some(PETE))));
+        });
+}
+
+#[test]
+fn request_waits_where_nobody_takes_jobs_now() {
+    ExtBuilder::default().build_and_execute(|| {
+        assert_ok!(dispatch(&PAUL, pallet_providers::Call::pause {}));
+        assert_ok!(dispatch(&ALICE, call(ANSWER, 1, None)));
+        assert_ok!(dispatch(&ALICE, call(ANSWER, 1, Some(PAUL))));
+    });
+}
+
+#[test]
+fn request_fails_where_the_named_provider_is_not_registered() {
+    ExtBuilder::default().build_and_execute(|| {
+        assert_eq!(
+            dispatch(&ALICE, call(ANSWER, MAX_FEE, Some(BOB))),
+            Err(Error::<Test>::ProviderNotFound.into())
+        );
+    });
+}
+
+#[test]
+fn request_fails_where_funds_do_not_cover_fee_deposit_and_existence() {
+    ExtBuilder::default().build_and_execute(|| {
+        let most = FUNDS - EXISTENTIAL - DEPOSIT;
+        assert_eq!(
+            dispatch(&ALICE, call(ANSWER, most + 1, None)),
+            Err(Error::<Test>::InsufficientFunds.into())
+        );
+        assert_ok!(dispatch(&ALICE, call(ANSWER, most, None)));
+        assert_eq!(
+            dispatch(&NOBODY, call(ANSWER, MAX_FEE, None)),
+            Err(Error::<Test>::InsufficientFunds.into())
+        );
+    });
+}
+
+#[test]
+fn request_fails_where_the_fee_is_the_largest_number() {
+    ExtBuilder::default().build_and_execute(|| {
+        assert_eq!(
+            dispatch(&ALICE, call(ANSWER, Balance::MAX, None)),
+            Err(Error::<Test>::InsufficientFunds.into())
+        );
+    });
+}
+
+#[test]
+fn request_fails_where_it_would_spend_frozen_funds() {
+    ExtBuilder::default().build_and_execute(|| {
+        // A lock as vesting or voting places it.
+        use frame_support::traits::{LockableCurrency, WithdrawReasons};
+        Balances::set_lock(*b"vesting ", &ALICE, FUNDS, WithdrawReasons::all());
+        assert_eq!(
+            dispatch(&ALICE, call(ANSWER, MAX_FEE, None)),
+            Err(Error::<Test>::InsufficientFunds.into())
+        );
+        Balances::set_lock(
+            *b"vesting ",
+            &ALICE,
+            FUNDS - MAX_FEE - DEPOSIT,
+            WithdrawReasons::all(),
+        );
+        assert_ok!(dispatch(&ALICE, call(ANSWER, MAX_FEE, None)));
+    });
+}
+
+#[test]
+fn request_fails_where_its_origin_is_not_signed() {
+    ExtBuilder::default().build_and_execute(|| {
+        assert_noop!(
+            Jobs::request(RuntimeOrigin::root(), VERSION, input(ANSWER, 7), MAX_FEE, None),
+            DispatchError::BadOrigin
+        );
+        assert_noop!(
+            Jobs::request(
+                frame_system::RawOrigin::Authorized.into(),
+                VERSION,
+                input(ANSWER, 7),
+                MAX_FEE,
+                None
+            ),
+            DispatchError::BadOrigin
+        );
+    });
+}
+
+#[test]
+fn request_by_a_pallet_is_that_of_the_requester() {
+    ExtBuilder::default().build_and_execute(|| {
+        let request =
+            |input| <Jobs as RequestJobs<_, _>>::request(&ALICE, VERSION, input, MAX_FEE, Some(PAUL));
+        assert_eq!(request(vec![ANSWER, 7, 0, 0]), Ok(0));
+        assert_eq!(job(0).requester, ALICE);
+        assert_eq!(job(0).named, Some(PAUL));
+        assert_noop!(request(vec![0; 1 << 17]), Error::<Test>::WrongInputLength);
+        assert_eq!(request(vec![ANSWER, 7, 0, 0]), Ok(1));
+    });
+}
+
+#[test]
+fn cancel_returns_fee_and_deposit_whole() {
+    ExtBuilder::default().build_and_execute(|| {
+        let job = request(&ALICE, ANSWER);
+        assert_ok!(dispatch(&ALICE, Call::cancel { job }));
+        assert_eq!(free(&ALICE), FUNDS);
+        let settlement = Settlement {
+            refunded: MAX_FEE,
+            ..Default::default()
+        };
+        assert_eq!(last_event(), Event::Cancelled { job, settlement });
+        assert_eq!(receipt(job).outcome, JobOutcome::Cancelled);
+        assert_eq!(receipt(job).paid, 0);
+        assert_eq!(Ended::get(), vec![(job, ALICE, JobOutcome::Cancelled, vec![])]);
+    });
+}
+
+#[test]
+fn cancel_fails_where_the_job_does_not_exist_or_has_ended() {
+    ExtBuilder::default().build_and_execute(|| {
+        let job = request(&ALICE, ANSWER);
+        assert_eq!(
+            dispatch(&ALICE, Call::cancel { job: 7 }),
+            Err(Error::<Test>::NotFound.into())
+        );
+        assert_ok!(dispatch(&ALICE, Call::cancel { job }));
+        assert_eq!(
+            dispatch(&ALICE, Call::cancel { job }),
+            Err(Error::<Test>::NotFound.into())
+        );
+    });
+}
+
+#[test]
+fn cancel_fails_where_another_account_asks() {
+    ExtBuilder::default().build_and_execute(|| {
+        let job = request(&ALICE, ANSWER);
+        assert_eq!(
+            dispatch(&BOB, Call::cancel { job }),
+            Err(Error::<Test>::NotRequester.into())
+        );
+    });
+}
+
+#[test]
+fn cancel_fails_where_a_provider_has_the_job() {
+    ExtBuilder::default().build_and_execute(|| {
+        let job = assigned(&ALICE, ANSWER);
+        assert_eq!(
+            dispatch(&ALICE, Call::cancel { job }),
+            Err(Error::<Test>::NotQueued.into())
+        );
+    });
+}
+
+#[test]
+fn ids_are_not_used_again() {
+    ExtBuilder::default().build_and_execute(|| {
+        assert_ok!(dispatch(
+            &ALICE,
+            Call::cancel {
+                job: request(&ALICE, ANSWER)
+            }
+        ));
+        assert_eq!(request(&ALICE, ANSWER), 1);
+        NextJobId::<Test>::put(u64::MAX);
+        let overflow = sp_runtime::ArithmeticError::Overflow.into();
+        assert_eq!(dispatch(&ALICE, call(ANSWER, MAX_FEE, None)), Err(overflow));
+    });
+}

@@ -1,0 +1,54 @@
+//! Why the worker does not finish a job now.
+
+use assay_primitives::VersionId;
+use codec::{Decode, Encode};
+use core::fmt;
+
+/// Why a job is not run, or not claimed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+pub(crate) enum Reason {
+    /// The version is not in state.
+    VersionNotFound(VersionId),
+    /// The program is not in state.
+    ProgramNotFound,
+    /// The job's input is not in state.
+    InputNotFound,
+    /// The version's params are not kept by the chain.
+    ParamsExternal,
+    /// The node has not seen a segment of the params.
+    SegmentNotFound(u32),
+    /// The params that the node has are not those of the version.
+    ParamsCorrupt,
+    /// The program does not load.
+    BadProgram,
+    /// The finished run makes no claim.
+    NoClaim,
+    /// The keystore does not sign with the worker key.
+    NoSignature,
+    /// The node's pool did not take the claim.
+    NotSubmitted,
+    /// All slots are taken by other jobs.
+    NoSlot,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::VersionNotFound(version) => write!(f, "version {version} is not in state"),
+            Self::ProgramNotFound => f.write_str("its program is not in state"),
+            Self::InputNotFound => f.write_str("its input is not in state"),
+            Self::ParamsExternal => f.write_str("its params are external, and this node fetches none"),
+            Self::SegmentNotFound(index) => write!(
+                f,
+                "segment {index} of its params is not in the off-chain database (start the node with \
+                 --enable-offchain-indexing true and sync from before the upload)"
+            ),
+            Self::ParamsCorrupt => f.write_str("the params in the off-chain database have another root"),
+            Self::BadProgram => f.write_str("its program does not load"),
+            Self::NoClaim => f.write_str("its run makes no claim"),
+            Self::NoSignature => f.write_str("the keystore does not sign with the worker key"),
+            Self::NotSubmitted => f.write_str("the transaction pool did not take the claim"),
+            Self::NoSlot => f.write_str("other jobs take all slots, it waits"),
+        }
+    }
+}
