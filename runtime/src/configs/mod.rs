@@ -1,0 +1,7 @@
+//! The configuration of each pallet.
+
+mod market;
+mod system;
+
+pub use market::*;
+pub use system::*;

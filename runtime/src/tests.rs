@@ -1,0 +1,75 @@
+//! Tests of the runtime as it is configured.
+
+use crate::{
+    constants::*, presets, AccountId, Balance, BlockNumber, Runtime, RuntimeCall, RuntimeGenesisConfig,
+};
+use frame_support::{
+    traits::{Get, InstanceFilter, Randomness},
+    weights::{Weight, WeightToFee},
+};
+use sp_runtime::BuildStorage;
+
+#[test]
+fn every_preset_builds_a_state() {
+    for name in presets::names() {
+        let preset = presets::get(&name).unwrap();
+        sp_io::TestExternalities::new_empty().execute_with(|| {
+            frame_support::genesis_builder_helper::build_state::<RuntimeGenesisConfig>(preset.clone())
+                .unwrap_or_else(|error| panic!("{name:?}: {error}"));
+            let jobs = pallet_jobs::Parameters::<Runtime>::get();
+            assert!(jobs.challenge_window > 0 && jobs.min_exposure >= UNIT);
+        });
+    }
+    assert_eq!(presets::get(&"unknown".into()), None);
+}
+
+#[test]
+fn token_pays_for_a_second_of_compute_or_for_its_share_of_proof() {
+    use crate::configs::ComputeOrProof;
+    let second = Weight::from_parts(1_000_000_000_000, 0);
+    assert_eq!(ComputeOrProof::weight_to_fee(&second), UNIT);
+    let half_the_proof = Weight::from_parts(0, MAXIMUM_BLOCK_WEIGHT.proof_size() / 2);
+    assert_eq!(ComputeOrProof::weight_to_fee(&half_the_proof), UNIT);
+    let both = second.saturating_add(half_the_proof);
+    assert_eq!(ComputeOrProof::weight_to_fee(&both), UNIT);
+}
+
+#[test]
+fn stake_unbonds_after_the_longest_job() {
+    let unbonding: BlockNumber = <Runtime as pallet_providers::Config>::UnbondingPeriod::get();
+    let longest: BlockNumber = <Runtime as pallet_jobs::Config>::MaxJobDuration::get();
+    assert!(unbonding > longest);
+}
+
+#[test]
+fn randomness_differs_by_subject_and_by_parent() {
+    use crate::configs::ChainRandomness;
+    let storage = frame_system::GenesisConfig::<Runtime>::default()
+        .build_storage()
+        .unwrap();
+    sp_io::TestExternalities::new(storage).execute_with(|| {
+        let draw = |subject: &[u8]| ChainRandomness::random(subject).0;
+        assert_ne!(draw(b"a"), draw(b"b"));
+        let before = draw(b"a");
+        crate::System::initialize(&2, &crate::Hash::repeat_byte(7), &Default::default());
+        assert_ne!(before, draw(b"a"));
+    });
+}
+
+#[test]
+fn proxies_of_a_kind_do_what_its_name_says() {
+    use crate::configs::ProxyType;
+    let transfer = RuntimeCall::Balances(pallet_balances::Call::transfer_all {
+        dest: AccountId::new([1; 32]).into(),
+        keep_alive: false,
+    });
+    let unbond = RuntimeCall::Providers(pallet_providers::Call::unbond { amount: 1 as Balance });
+    let pause = RuntimeCall::Providers(pallet_providers::Call::pause {});
+    let cancel = RuntimeCall::Jobs(pallet_jobs::Call::cancel { job: 1 });
+    let allowed = |kind: ProxyType| [&transfer, &unbond, &pause, &cancel].map(|call| kind.filter(call));
+    assert_eq!(allowed(ProxyType::Any), [true; 4]);
+    assert_eq!(allowed(ProxyType::NonTransfer), [false; 4]);
+    assert_eq!(allowed(ProxyType::Models), [false; 4]);
+    assert_eq!(allowed(ProxyType::ProviderOperation), [false, false, true, false]);
+    assert!(!ProxyType::NonTransfer.is_superset(&ProxyType::ProviderOperation));
+}
