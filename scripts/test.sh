@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# Sets up and runs every test of Assay.
+#
+# Usage: scripts/test.sh [--only SECTION]... [--list] [--help]
+#
+#   --only SECTION  run this section, and no other that is not named likewise
+#   --list          print the sections in their order
+#
+# From nothing it takes up to 75 minutes on two cores, most of it for the first build; after a small change up to
+# 10. The first section that fails ends the run. The log of each section stays in ~/.cache/assay/logs.
+#
+# PROPERTY_SEQUENCES  random sequences of calls that each property test of the pallets runs (default 10000)
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+readonly LOGS="$ASSAY_CACHE/logs"
+readonly SECTIONS=(format build unit engine cli programs models properties journeys)
+
+describe() {
+    case "$1" in
+        format) echo "every file is formatted" ;;
+        build) echo "the node and the tools build" ;;
+        unit) echo "the tests of the pallets, the runtime and the node pass" ;;
+        engine) echo "the tests of the step machine pass, in every executor" ;;
+        cli) echo "the tests of the tools pass, every sample of every model included" ;;
+        programs) echo "the committed guest programs are what their sources build" ;;
+        models) echo "the committed answers are what onnxruntime gives" ;;
+        properties) echo "random sequences of calls keep every invariant" ;;
+        journeys) echo "the journeys of users pass on a running node" ;;
+    esac
+}
+
+section_format() {
+    cargo fmt --all --check
+    cargo fmt --check --manifest-path "$ROOT/cli/Cargo.toml"
+    cargo fmt --all --check --manifest-path "$ROOT/programs/Cargo.toml"
+}
+
+# The engine brings tools for its benchmarks and tests that turn on features deep in the SDK: it is tested alone.
+readonly WITHOUT_ENGINE=(--workspace --exclude assay-engine)
+
+section_build() {
+    build_binaries
+    cargo_node test --release --locked "${WITHOUT_ENGINE[@]}" --no-run
+}
+
+section_unit() { cargo_node test --release --locked "${WITHOUT_ENGINE[@]}"; }
+
+section_engine() { cargo_node test --release --locked -p assay-engine --features jit; }
+
+section_cli() { cargo_cli test --release --locked; }
+
+section_programs() { "$ROOT/programs/build.sh" --check; }
+
+section_models() { "$(python_of_venv)" "$ROOT/models/digits/reference.py" --check; }
+
+section_properties() {
+    PROPTEST_CASES="${PROPERTY_SEQUENCES:-10000}" \
+        cargo_node test --release --locked "${WITHOUT_ENGINE[@]}" --lib -- sequences
+}
+
+section_journeys() {
+    build_binaries
+    npm --prefix "$ROOT/tests" test
+}
+
+# The table's rows: section, seconds, result.
+summary=()
+failed=''
+
+print_summary() {
+    heading "Summary"
+    printf '    %-12s %9s  %s\n' section seconds result
+    printf '    %-12s %9s  %s\n' "${summary[@]}"
+}
+
+# run_section NAME: sets `failed` where it fails. Not for use in a condition, where `set -e` does not hold.
+run_section() {
+    local name="$1" start="$SECONDS" result=passed
+    heading "$name: $(describe "$name")"
+    set +e
+    (
+        set -e
+        cd "$ROOT"
+        "section_$name"
+    ) 2>&1 | tee "$LOGS/$name.log"
+    if ((PIPESTATUS[0])); then
+        result=failed
+        failed="$name"
+    fi
+    set -e
+    summary+=("$name" "$((SECONDS - start))" "$result")
+}
+
+is_section() { [[ " ${SECTIONS[*]} " == *" $1 "* ]]; }
+
+main() {
+    local chosen=() section
+    while (($#)); do
+        case "$1" in
+            --only)
+                (($# > 1)) && is_section "$2" || die "--only wants a section" "see scripts/test.sh --list"
+                chosen+=("$2")
+                shift
+                ;;
+            --list)
+                for section in "${SECTIONS[@]}"; do printf '%-12s %s\n' "$section" "$(describe "$section")"; done
+                exit
+                ;;
+            --help | -h) usage_of "${BASH_SOURCE[0]}" && exit ;;
+            *) die "unknown option $1" "see scripts/test.sh --help" ;;
+        esac
+        shift
+    done
+    ((${#chosen[@]})) || chosen=("${SECTIONS[@]}")
+
+    mkdir -p "$LOGS"
+    "$ROOT/scripts/setup.sh"
+    export_wasm_toolchain
+    for section in "${chosen[@]}"; do
+        run_section "$section"
+        [[ -z "$failed" ]] || break
+    done
+    print_summary
+    [[ -z "$failed" ]] || die "the section '$failed' failed" "its log: $LOGS/$failed.log" \
+        "to run it again: scripts/test.sh --only $failed"
+}
+
+main "$@"

@@ -1,0 +1,50 @@
+// Two providers with the same stake and the same price share the jobs.
+
+import assert from 'node:assert/strict';
+import { alice, balance, bob, charlie, dave, eventsNamed, height, reached, submit, tokens } from '../lib/chain.mjs';
+import { digitsPackage, image } from '../lib/digits.mjs';
+import { journey } from '../lib/journey.mjs';
+import { offer, publishPackage, quote, registerProvider, requestCall, untilJob } from '../lib/market.mjs';
+
+const JOBS = 60;
+// With even chances, fewer than 15 of 60 are as good as impossible: one in ten thousand.
+const LEAST = 15;
+
+journey('two providers and a fair split', async ({ api, step }) => {
+  const providers = [bob, charlie];
+  const { version } = await step('Alice has published a model', () => publishPackage(api, alice, digitsPackage('mlp')));
+
+  for (const [index, provider] of providers.entries()) {
+    await step(`provider ${index + 1} registers and offers`, async () => {
+      await registerProvider(api, provider, { workerSecret: `//worker//${index}`, bond: tokens(api, 10_000) });
+      await offer(api, provider, version, { perJob: tokens(api, 0.1), capacity: JOBS });
+    });
+  }
+  const before = await Promise.all(providers.map((provider) => balance(api, provider)));
+  const firstBlock = await height(api);
+
+  const jobs = await step(`Dave requests ${JOBS} answers at once`, async () => {
+    const maxFee = await quote(api, version);
+    const calls = Array.from({ length: JOBS }, (_, index) => requestCall(api, version, image(index), { maxFee }));
+    const { events } = await submit(api, api.tx.utility.batchAll(calls), dave);
+    return events.filter((event) => api.events.jobs.Requested.is(event)).map(({ data }) => data.job.toNumber());
+  });
+
+  await step('all are answered and paid', async () => {
+    for (const job of jobs) {
+      const info = await untilJob(api, job, 'Final', { seconds: 300 });
+      assert.equal(info.status.asFinal.type, 'Answered');
+    }
+  });
+
+  await step('both had a fair part, and earned in proportion', async () => {
+    await reached(api, (await height(api)) + 1);
+    const finalized = await eventsNamed(api, 'jobs.Finalized', firstBlock, await height(api));
+    for (const [index, provider] of providers.entries()) {
+      const own = finalized.filter(({ data }) => data.provider.eq(provider.address));
+      const earned = own.reduce((total, { data }) => total + data.settlement.provider.toBigInt(), 0n);
+      assert.ok(own.length >= LEAST && own.length <= JOBS - LEAST, `provider ${index + 1} had ${own.length} jobs`);
+      assert.equal((await balance(api, provider)).all - before[index].all, earned);
+    }
+  });
+});

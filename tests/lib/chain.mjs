@@ -1,0 +1,128 @@
+// Talks to a node: connections, transactions, their errors by name, balances.
+
+import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
+import { until } from './wait.mjs';
+
+// Transaction extensions without a payload of their own.
+const signedExtensions = {
+  AuthorizeCall: { extrinsic: {}, payload: {} },
+  StorageWeightReclaim: { extrinsic: {}, payload: {} },
+};
+
+/** Connects to a node that listens. */
+export function connect(url) {
+  return ApiPromise.create({ provider: new WsProvider(url), signedExtensions, noInitWarn: true });
+}
+
+const keyring = new Keyring({ type: 'sr25519' });
+
+/** The account of a secret: `//Alice`, or a mnemonic. */
+export const account = (secret) => keyring.addFromUri(secret);
+
+/** Accounts that have funds at genesis. */
+export const [alice, bob, charlie, dave, eve, ferdie] = ['Alice', 'Bob', 'Charlie', 'Dave', 'Eve', 'Ferdie'].map(
+  (name) => account(`//${name}`),
+);
+
+/** A transaction that was refused. `name` is `pallet.Error`, or `pool` where it never got into a block. */
+export class Refused extends Error {
+  constructor(name, message, fee = 0n) {
+    super(message);
+    this.name = name;
+    this.fee = fee;
+  }
+}
+
+/**
+ * Signs a call, submits it and waits until it is in a block.
+ * @returns {Promise<{block: string, fee: bigint, events: import('@polkadot/types/interfaces').Event[]}>}
+ * @throws {Refused}
+ */
+export async function submit(api, call, signer) {
+  const { dispatchError, events, status } = await inBlock(call, signer);
+  const fee = feeOf(api, events);
+  const failure = dispatchError ?? innerFailure(api, events);
+  if (failure) throw refusedBy(api, failure, fee);
+  return { block: status.asInBlock.toHex(), fee, events: events.map(({ event }) => event) };
+}
+
+function inBlock(call, signer) {
+  return new Promise((resolve, reject) => {
+    call
+      .signAndSend(signer, { nonce: -1 }, (result) => {
+        if (result.isInBlock) resolve(result);
+        else if (result.isError) reject(new Refused('pool', `${result.status.type}`));
+      })
+      .catch((error) => reject(new Refused('pool', error.message)));
+  });
+}
+
+function feeOf(api, events) {
+  const paid = events.find(({ event }) => api.events.transactionPayment.TransactionFeePaid.is(event));
+  return paid ? paid.event.data.actualFee.toBigInt() : 0n;
+}
+
+// A call inside of `sudo` fails in an event.
+function innerFailure(api, events) {
+  const sudid = events.find(({ event }) => api.events.sudo.Sudid.is(event));
+  const result = sudid?.event.data[0];
+  return result?.isErr ? result.asErr : undefined;
+}
+
+function refusedBy(api, failure, fee) {
+  if (!failure.isModule) return new Refused(failure.type, failure.toString(), fee);
+  const { section, name, docs } = api.registry.findMetaError(failure.asModule);
+  return new Refused(`${section}.${name}`, docs.join(' '), fee);
+}
+
+/** The data of the one event `pallet.Name` among some. */
+export function find(events, name) {
+  const found = events.find(({ section, method }) => `${section}.${method}` === name);
+  if (!found) throw new Error(`no event ${name} among ${events.map((event) => `${event.section}.${event.method}`)}`);
+  return found.data;
+}
+
+/** The number of the newest block. */
+export async function height(api) {
+  return (await api.rpc.chain.getHeader()).number.toNumber();
+}
+
+/** Waits until block `number` is there. */
+export function reached(api, number) {
+  return until(`block ${number}`, async () => (await height(api)) >= number);
+}
+
+/** The events of the blocks from `first` to `last` by the name `pallet.Name`. */
+export async function eventsNamed(api, name, first, last) {
+  const found = [];
+  for (let number = first; number <= last; number++) {
+    const at = await api.at(await api.rpc.chain.getBlockHash(number));
+    for (const { event } of await at.query.system.events()) {
+      if (`${event.section}.${event.method}` === name) found.push({ number, data: event.data });
+    }
+  }
+  return found;
+}
+
+/**
+ * Plancks of an account.
+ * @returns {Promise<{free: bigint, held: bigint, all: bigint}>}
+ */
+export async function balance(api, { address }) {
+  const { free, reserved } = (await api.query.system.account(address)).data;
+  const [all, held] = [free.toBigInt() + reserved.toBigInt(), reserved.toBigInt()];
+  return { free: free.toBigInt(), held, all };
+}
+
+/** Plancks of whole tokens. */
+export function tokens(api, amount) {
+  return BigInt(Math.round(amount * 1e6)) * 10n ** BigInt(api.registry.chainDecimals[0] - 6);
+}
+
+/** An amount as a reader likes it: `1.25 ASSAY`. */
+export function inTokens(api, plancks) {
+  const decimals = api.registry.chainDecimals[0];
+  const digits = plancks.toString().padStart(decimals + 1, '0');
+  const fraction = digits.slice(-decimals).replace(/0+$/, '');
+  return `${digits.slice(0, -decimals)}${fraction && `.${fraction}`} ${api.registry.chainTokens[0]}`;
+}

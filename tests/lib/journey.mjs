@@ -1,0 +1,50 @@
+// A journey: a test on a node of its own, in steps that read as a story.
+
+import { test } from 'node:test';
+import { connect } from './chain.mjs';
+import { Node } from './node.mjs';
+
+const MINUTES = 60_000;
+
+// Leaving through `exit` takes the nodes along.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
+
+/** Milliseconds between two blocks of a journey's node. */
+export const BLOCK_TIME = 1000;
+
+/**
+ * Runs `body` on a fresh development node. A failure keeps the node's data and says where its log is.
+ * @param {string} name
+ * @param {(world: {api: import('@polkadot/api').ApiPromise, node: Node, step: Step}) => Promise<void>} body
+ * @typedef {<T>(name: string, action: () => Promise<T>) => Promise<T>} Step
+ */
+export function journey(name, body) {
+  test(name, { timeout: 15 * MINUTES }, async (t) => {
+    const node = new Node({ blockTime: BLOCK_TIME });
+    const world = { node, step: stepsOf(t) };
+    let passed = false;
+    try {
+      await node.start();
+      world.api = await connect(node.url);
+      await body(world);
+      passed = true;
+    } finally {
+      await world.api?.disconnect();
+      await node.stop();
+      if (passed) node.remove();
+      else t.diagnostic(`the node's log: ${node.logFile}`);
+    }
+  });
+}
+
+// A step that fails ends the journey.
+function stepsOf(t) {
+  return async (name, action) => {
+    let outcome;
+    await t.test(name, async () => {
+      outcome = { value: await action() };
+    });
+    if (!outcome) throw new Error(`the journey ended at: ${name}`);
+    return outcome.value;
+  };
+}

@@ -1,0 +1,138 @@
+// What users of the chain do: publish a model, provide compute, request an answer.
+
+import { stringToU8a, u8aConcat, u8aToHex } from '@polkadot/util';
+import { blake2AsU8a } from '@polkadot/util-crypto';
+import { account, find, submit } from './chain.mjs';
+import { until } from './wait.mjs';
+
+export const SEGMENT_LENGTH = 256 * 1024;
+const PROGRAM_TAG = 6;
+/** The key type under which a node's keystore holds worker keys. */
+const WORKER_KEY_TYPE = 'assy';
+
+/** The hash that names a program on chain. */
+export const programHash = (code) => u8aToHex(blake2AsU8a(u8aConcat([PROGRAM_TAG], code), 256));
+
+/** Uploads a program, unless it is there. Returns its hash. */
+export async function uploadProgram(api, owner, code) {
+  const hash = programHash(code);
+  if ((await api.query.models.programs(hash)).isNone) {
+    await submit(api, api.tx.models.uploadProgram(u8aToHex(code)), owner);
+  }
+  return hash;
+}
+
+/** Uploads params segment by segment. Returns their id. */
+export async function uploadParams(api, owner, bytes) {
+  const { events } = await submit(api, api.tx.models.beginParams(bytes.length), owner);
+  const { params } = find(events, 'models.ParamsBegun');
+  for (let index = 0; index * SEGMENT_LENGTH < bytes.length; index++) {
+    const segment = bytes.subarray(index * SEGMENT_LENGTH, (index + 1) * SEGMENT_LENGTH);
+    await submit(api, api.tx.models.uploadSegment(params, index, u8aToHex(segment)), owner);
+  }
+  return params.toNumber();
+}
+
+/** Creates a model. Returns its id. */
+export async function createModel(api, owner, metadata) {
+  const { events } = await submit(api, api.tx.models.createModel({ description: '', url: '', ...metadata }), owner);
+  return find(events, 'models.ModelCreated').model.toNumber();
+}
+
+/** Publishes a version. Returns its id. */
+export async function publishVersion(api, owner, model, spec) {
+  const { events } = await submit(api, api.tx.models.publishVersion(model, spec), owner);
+  return find(events, 'models.VersionPublished').version.toNumber();
+}
+
+/** What a version needs besides its program and params, with nothing special about it. */
+export const plainSpec = { inputs: [], outputs: [], license: 'Apache-2.0', royalty: 0, maxSteps: 1, labels: [] };
+
+/**
+ * Publishes a package: its program, its params, a model and a version.
+ * @param {number} royalty the owner's share of each payment in percent
+ */
+export async function publishPackage(api, owner, { manifest, program, params }, { royalty = 0 } = {}) {
+  const hash = await uploadProgram(api, owner, program);
+  const paramsId = await uploadParams(api, owner, params);
+  const { name, description } = manifest;
+  const model = await createModel(api, owner, { name, description });
+  const version = await publishVersion(api, owner, model, {
+    program: hash,
+    params: { OnChain: paramsId },
+    inputs: manifest.inputs.map(tensor),
+    outputs: manifest.outputs.map(tensor),
+    license: manifest.license,
+    royalty: royalty * 10_000_000,
+    maxSteps: manifest.steps,
+    labels: manifest.labels,
+  });
+  return { model, version, program: hash, params: paramsId };
+}
+
+function tensor({ name, dtype, shape }) {
+  return { name, dtype: dtype[0].toUpperCase() + dtype.slice(1), shape };
+}
+
+/** The worker key's consent to work for a provider. */
+export function workerProof(api, worker, provider) {
+  return worker.sign(u8aConcat(stringToU8a('assay-register'), api.genesisHash, provider.publicKey));
+}
+
+/**
+ * Registers a provider. Its node gets the worker key's secret, unless the provider is one that stays silent.
+ * @returns the worker key
+ */
+export async function registerProvider(api, provider, { workerSecret, bond, silent = false }) {
+  const worker = account(workerSecret);
+  if (!silent) await api.rpc.author.insertKey(WORKER_KEY_TYPE, workerSecret, u8aToHex(worker.publicKey));
+  await submit(api, api.tx.providers.register(worker.publicKey, bond, workerProof(api, worker, provider)), provider);
+  return worker;
+}
+
+/** Offers to run a version. */
+export function offer(api, provider, version, { perJob, perStep = 0n, capacity = 16 }) {
+  return submit(api, api.tx.providers.setOffer(version, { perJob, perStep }, capacity), provider);
+}
+
+/** The most that a job costs at the provider that asks least. */
+export async function quote(api, version) {
+  const [cheapest] = await api.call.jobsApi.quote(version, null);
+  if (!cheapest) throw new Error(`nobody takes jobs for version ${version}`);
+  return cheapest.max.toBigInt();
+}
+
+/** The call that requests an answer. */
+export function requestCall(api, version, input, { maxFee, provider = null }) {
+  return api.tx.jobs.request(version, u8aToHex(input), maxFee, provider);
+}
+
+/** Requests an answer. Returns the job's id. */
+export async function request(api, requester, version, input, options) {
+  const { events } = await submit(api, requestCall(api, version, input, options), requester);
+  return find(events, 'jobs.Requested').job.toNumber();
+}
+
+/** All that the chain says about a job. */
+export async function jobInfo(api, job) {
+  const info = await api.call.jobsApi.job(job);
+  if (info.isNone) throw new Error(`there is no job ${job}`);
+  return info.unwrap();
+}
+
+/** Waits until a job has a status, or one of some: `Assigned`, `Pending`, `Final`. */
+export async function untilJob(api, job, status, options) {
+  return until(`job ${job} to be ${status}`, async () => {
+    const info = await jobInfo(api, job);
+    return [status].flat().includes(info.status.type) && info;
+  }, options);
+}
+
+/** The bytes of a job's answer. */
+export const answer = (info) => info.output.unwrap().toU8a(true);
+
+/** Changes some rules of time and money, as root. */
+export async function setParameters(api, root, changes) {
+  const parameters = { ...(await api.query.jobs.parameters()).toJSON(), ...changes };
+  await submit(api, api.tx.sudo.sudo(api.tx.jobs.setParameters(parameters)), root);
+}

@@ -1,0 +1,121 @@
+// Starts, kills and restarts the real node.
+
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { connect as connectSocket, createServer } from 'node:net';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { until } from './wait.mjs';
+
+const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'assay');
+const TARGET = process.env.CARGO_TARGET_DIR ?? join(CACHE, 'target');
+
+/** The folders of this project's binaries, below the target folder. */
+const BINARIES = { 'assay-node': 'release', assay: 'cli/release' };
+
+/** The path of one of this project's binaries. */
+export function binary(name) {
+  const path = join(TARGET, BINARIES[name], name);
+  if (!existsSync(path)) throw new Error(`${path} is missing: build it with scripts/test.sh --only build`);
+  return path;
+}
+
+/** A TCP port that nobody listens on. */
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** Whether somebody listens on a TCP port of this machine. */
+export function isTaken(port) {
+  return new Promise((resolve) => {
+    const socket = connectSocket(port, '127.0.0.1');
+    socket.once('connect', () => resolve(socket.destroy() && true)).once('error', () => resolve(false));
+  });
+}
+
+const running = new Set();
+process.on('exit', () => running.forEach((node) => node.kill()));
+
+/** A development node on its own data and its own ports. */
+export class Node {
+  /**
+   * @param {object} [options]
+   * @param {number} [options.rpcPort] a free one unless given
+   * @param {number} [options.blockTime] milliseconds; the node's own default unless given
+   */
+  constructor({ rpcPort, blockTime } = {}) {
+    this.folder = mkdtempSync(join(tmpdir(), 'assay-node-'));
+    this.logFile = join(this.folder, 'node.log');
+    this.rpcPort = rpcPort;
+    this.blockTime = blockTime;
+  }
+
+  /** Starts it, or starts it again on the data that it left behind. Resolves once it answers. */
+  async start() {
+    this.rpcPort ??= await freePort();
+    const log = openSync(this.logFile, 'a');
+    this.process = spawn(binary('assay-node'), await this.arguments(), { stdio: ['ignore', log, log] });
+    closeSync(log);
+    running.add(this);
+    this.ended = new Promise((resolve) => this.process.once('close', resolve));
+    this.ended.then(() => running.delete(this));
+    await until('the node to answer', () => this.hasExited() || isTaken(this.rpcPort), { seconds: 120 });
+    if (this.hasExited()) throw new Error(`the node ended at once:\n${this.lastLines()}`);
+    return this;
+  }
+
+  async arguments() {
+    const blockTime = this.blockTime && ['--dev-block-time', this.blockTime];
+    return [
+      '--dev',
+      ...['--base-path', join(this.folder, 'data')],
+      ...['--rpc-port', this.rpcPort],
+      ...['--listen-addr', `/ip4/127.0.0.1/tcp/${await freePort()}`],
+      ...['--no-prometheus', '--no-telemetry', '--no-hardware-benchmarks', '--no-mdns'],
+      ...(blockTime ?? []),
+    ].map(String);
+  }
+
+  get url() {
+    return `ws://127.0.0.1:${this.rpcPort}`;
+  }
+
+  hasExited() {
+    return this.process.exitCode !== null || this.process.signalCode !== null;
+  }
+
+  /** SIGKILL: no time to write anything down. */
+  kill() {
+    this.process.kill('SIGKILL');
+    return this.ended;
+  }
+
+  /** Ends it in order, or by force if it takes too long. */
+  async stop() {
+    if (!this.process) return;
+    this.process.kill('SIGTERM');
+    const force = setTimeout(() => this.kill(), 15_000);
+    await this.ended;
+    clearTimeout(force);
+  }
+
+  /** Removes its data and its log. */
+  remove() {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** All that it logged. */
+  log() {
+    return readFileSync(this.logFile, 'utf8');
+  }
+
+  lastLines(count = 20) {
+    return this.log().trimEnd().split('\n').slice(-count).join('\n');
+  }
+}
