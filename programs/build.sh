@@ -33,8 +33,8 @@ CARGO_TARGET_DIR=$target_dir cargo $toolchain build --locked --release --target 
 
 mkdir -p "$dist"
 for program in "${programs[@]}"; do
-    cp "$target_dir/$target/release/$program.wasm" "$dist/$program.wasm"
-    chmod 644 "$dist/$program.wasm"
+    CARGO_TARGET_DIR=$target_dir cargo run --quiet --locked -p assay-program-strip -- \
+        "$target_dir/$target/release/$program.wasm" "$dist/$program.wasm"
 done
 
 if [[ $dist != dist ]]; then

@@ -99,11 +99,15 @@ pub fn package_model(onnx: &[u8], name: &str) -> Result<Package, Failure> {
         outputs: model.outputs,
         program_len: NETWORK_PROGRAM.len() as u64,
         params_len: model.params.len() as u64,
-        program_hash: Hash(program.hash().into()),
+        program_hash: Hash(program.hash()),
         steps: model.steps,
         source_hash: Hash::of(onnx),
     };
-    Ok(Package { manifest, program: NETWORK_PROGRAM.to_vec(), params: model.params })
+    Ok(Package {
+        manifest,
+        program: NETWORK_PROGRAM.to_vec(),
+        params: model.params,
+    })
 }
 
 fn pack(arguments: &Pack) -> Result<String, Failure> {
@@ -128,7 +132,12 @@ fn run(package: &Path, input: &Path, json: bool) -> Result<String, Failure> {
     }
     let outputs = package.manifest.outputs.iter().zip(&values);
     let lines = outputs.map(|(spec, values)| format!("{}: {}\n", spec.name, serde_json::json!(values)));
-    Ok(format!("{}{} steps, {} fuel", lines.collect::<String>(), answer.steps, answer.fuel))
+    Ok(format!(
+        "{}{} steps, {} fuel",
+        lines.collect::<String>(),
+        answer.steps,
+        answer.fuel
+    ))
 }
 
 /// The numbers of each output tensor.
@@ -138,7 +147,12 @@ fn decode_values(specs: &[TensorSpec], mut bytes: &[u8]) -> Vec<Vec<f64>> {
         let size = size_of_dtype(spec.dtype);
         let len = spec.shape.iter().product::<u64>() as usize * size;
         let (tensor, rest) = bytes.split_at(len.min(bytes.len()));
-        tensors.push(tensor.chunks_exact(size).map(|bytes| decode_value(spec.dtype, bytes)).collect());
+        tensors.push(
+            tensor
+                .chunks_exact(size)
+                .map(|bytes| decode_value(spec.dtype, bytes))
+                .collect(),
+        );
         bytes = rest;
     }
     tensors
@@ -154,7 +168,10 @@ fn size_of_dtype(dtype: Dtype) -> usize {
 
 /// One number. `bytes` has as many bytes as the type.
 fn decode_value(dtype: Dtype, bytes: &[u8]) -> f64 {
-    let word = bytes.iter().rev().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
+    let word = bytes
+        .iter()
+        .rev()
+        .fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
     match dtype {
         Dtype::F32 => f32::from_bits(word as u32).into(),
         Dtype::I8 => (word as i8).into(),
@@ -180,7 +197,10 @@ fn describe(package: &Package, id: Hash, json: bool) -> String {
         format!("labels   {}", manifest.labels.join(", ")),
         format!("inputs   {}", tensors(&manifest.inputs)),
         format!("outputs  {}", tensors(&manifest.outputs)),
-        format!("program  {} bytes, {}", manifest.program_len, manifest.program_hash),
+        format!(
+            "program  {} bytes, {}",
+            manifest.program_len, manifest.program_hash
+        ),
         format!("params   {} bytes", manifest.params_len),
         format!("steps    {}", manifest.steps),
         format!("source   {}", manifest.source_hash),

@@ -58,7 +58,10 @@ impl TryFrom<String> for Hash {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         const EXPECTED: &str = "a hash is 0x and 64 hexadecimal digits";
-        let digits = text.strip_prefix("0x").filter(|rest| rest.len() == 64).ok_or(EXPECTED)?;
+        let digits = text
+            .strip_prefix("0x")
+            .filter(|rest| rest.len() == 64)
+            .ok_or(EXPECTED)?;
         let mut hash = [0; 32];
         for (byte, pair) in hash.iter_mut().zip(digits.as_bytes().chunks(2)) {
             let pair = std::str::from_utf8(pair).map_err(|_| EXPECTED)?;
@@ -183,7 +186,14 @@ impl Package {
             return Err(PackageError::ManifestTooLarge(manifest.len() as u64));
         }
         let manifest_len = manifest.len() as u32;
-        Ok([&MAGIC[..], &manifest_len.to_le_bytes(), &manifest, &self.program, &self.params].concat())
+        Ok([
+            &MAGIC[..],
+            &manifest_len.to_le_bytes(),
+            &manifest,
+            &self.program,
+            &self.params,
+        ]
+        .concat())
     }
 
     /// Reads a file's bytes and checks everything that they say.
@@ -193,7 +203,7 @@ impl Package {
             return Err(PackageError::BadMagic);
         }
         let (prefix, rest) = split(bytes, PREFIX as u64, 0)?;
-        let manifest_len = prefix.last_chunk().map_or(0, |len| u32::from_le_bytes(*len)).into();
+        let manifest_len = u64::from(prefix.last_chunk().map_or(0, |len| u32::from_le_bytes(*len)));
         if manifest_len > MANIFEST_MAX as u64 {
             return Err(PackageError::ManifestTooLarge(manifest_len));
         }
@@ -207,7 +217,11 @@ impl Package {
         }
         let (program, params) = parts.split_at(manifest.program_len as usize);
         check_program(program, manifest.program_hash)?;
-        Ok(Self { program: program.to_vec(), params: params.to_vec(), manifest })
+        Ok(Self {
+            program: program.to_vec(),
+            params: params.to_vec(),
+            manifest,
+        })
     }
 }
 
@@ -223,7 +237,7 @@ fn split(bytes: &[u8], len: u64, offset: usize) -> Result<(&[u8], &[u8]), Packag
 
 fn check_program(program: &[u8], expected: Hash) -> Result<(), PackageError> {
     let program = assay_engine::Program::new(program.to_vec()).map_err(PackageError::BadProgram)?;
-    let actual = Hash(program.hash().into());
+    let actual = Hash(program.hash());
     if actual != expected {
         return Err(PackageError::WrongProgramHash { expected, actual });
     }

@@ -52,7 +52,11 @@ impl<'a> Runner<'a> {
         let program = Program::new(package.program.clone())?;
         let executor = WasmiExecutor::new();
         let module = executor.load(&program).map_err(RunError::Executor)?;
-        Ok(Self { package, executor, module })
+        Ok(Self {
+            package,
+            executor,
+            module,
+        })
     }
 
     /// Runs the package on an input; fails after as many steps as the manifest says.
@@ -60,7 +64,9 @@ impl<'a> Runner<'a> {
         let mut machine = Machine::new(&self.package.params, input);
         let (mut fuel, mut greatest_fuel) = (0, 0);
         while machine.steps() < self.package.manifest.steps {
-            let run = machine.step(&self.executor, &self.module).map_err(RunError::Executor)?;
+            let run = machine
+                .step(&self.executor, &self.module)
+                .map_err(RunError::Executor)?;
             let used = run.and_then(|run| run.fuel).unwrap_or_default();
             fuel += used;
             greatest_fuel = used.max(greatest_fuel);
@@ -70,10 +76,18 @@ impl<'a> Runner<'a> {
         }
         let steps = machine.steps();
         if let Status::Trapped { reason } = machine.status() {
-            return Err(RunError::Trapped { step: steps - 1, reason });
+            return Err(RunError::Trapped {
+                step: steps - 1,
+                reason,
+            });
         }
         // A whole memory is never pruned.
         let output = machine.output().ok().flatten().ok_or(RunError::Endless(steps))?;
-        Ok(Answer { output, steps, fuel, greatest_fuel })
+        Ok(Answer {
+            output,
+            steps,
+            fuel,
+            greatest_fuel,
+        })
     }
 }

@@ -8,16 +8,23 @@ const SAMPLES: usize = 360;
 const CLASSES: usize = 10;
 
 fn file(name: &str) -> Vec<u8> {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/digits").join(name);
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../models/digits")
+        .join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn floats(bytes: &[u8]) -> Vec<f32> {
-    bytes.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect()
+    bytes
+        .chunks_exact(4)
+        .map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()))
+        .collect()
 }
 
 fn class(probabilities: &[f32]) -> usize {
-    (0..probabilities.len()).max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b])).unwrap()
+    (0..probabilities.len())
+        .max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b]))
+        .unwrap()
 }
 
 fn packed(model: &str) -> Package {
@@ -32,14 +39,21 @@ fn largest_difference(model: &str) -> f32 {
     let runner = Runner::new(&package).unwrap();
     let inputs = file("test_inputs.f32");
     let reference = floats(&file(&format!("{model}.reference.f32")));
-    assert_eq!((inputs.len(), reference.len()), (SAMPLES * 64 * 4, SAMPLES * CLASSES));
+    assert_eq!(
+        (inputs.len(), reference.len()),
+        (SAMPLES * 64 * 4, SAMPLES * CLASSES)
+    );
     let mut largest = 0.0_f32;
     for (i, (input, expected)) in inputs.chunks(64 * 4).zip(reference.chunks(CLASSES)).enumerate() {
         let answer: Answer = runner.run(input).unwrap();
         assert_eq!(answer.steps, package.manifest.steps);
         let actual = floats(&answer.output);
         assert_eq!(actual.len(), CLASSES);
-        assert_eq!(class(&actual), class(expected), "{model}, sample {i}: {actual:?}, {expected:?}");
+        assert_eq!(
+            class(&actual),
+            class(expected),
+            "{model}, sample {i}: {actual:?}, {expected:?}"
+        );
         let differences = actual.iter().zip(expected).map(|(a, b)| (a - b).abs());
         largest = differences.fold(largest, f32::max);
     }
@@ -68,19 +82,35 @@ fn the_quantized_network_agrees_with_onnxruntime_on_every_sample() {
 #[test]
 fn a_package_names_the_models_tensors() {
     let manifest = packed("cnn").manifest;
-    let [input] = &manifest.inputs[..] else { panic!("{manifest:?}") };
-    let [output] = &manifest.outputs[..] else { panic!("{manifest:?}") };
-    assert_eq!((input.name.as_str(), input.dtype, &input.shape[..]), ("image", Dtype::F32, &[1, 1, 8, 8][..]));
-    assert_eq!((output.name.as_str(), output.dtype, &output.shape[..]), ("probabilities", Dtype::F32, &[1, 10][..]));
+    let [input] = &manifest.inputs[..] else {
+        panic!("{manifest:?}")
+    };
+    let [output] = &manifest.outputs[..] else {
+        panic!("{manifest:?}")
+    };
+    assert_eq!(
+        (input.name.as_str(), input.dtype, &input.shape[..]),
+        ("image", Dtype::F32, &[1, 1, 8, 8][..])
+    );
+    assert_eq!(
+        (output.name.as_str(), output.dtype, &output.shape[..]),
+        ("probabilities", Dtype::F32, &[1, 10][..])
+    );
 }
 
 #[test]
 fn no_step_uses_more_than_half_of_its_fuel() {
     for model in ["mlp", "cnn", "cnn-int8"] {
         let package = packed(model);
-        let answer = Runner::new(&package).unwrap().run(&file("test_inputs.f32")[..256]).unwrap();
+        let answer = Runner::new(&package)
+            .unwrap()
+            .run(&file("test_inputs.f32")[..256])
+            .unwrap();
         println!("{model}: {answer:?}");
-        assert!(answer.greatest_fuel <= assay_engine::limits::STEP_FUEL / 2, "{model}: {answer:?}");
+        assert!(
+            answer.greatest_fuel <= assay_engine::limits::STEP_FUEL / 2,
+            "{model}: {answer:?}"
+        );
     }
 }
 
@@ -88,5 +118,8 @@ fn no_step_uses_more_than_half_of_its_fuel() {
 fn an_input_of_another_length_traps_the_first_step() {
     let package = packed("mlp");
     let error = Runner::new(&package).unwrap().run(&[0; 255]).unwrap_err();
-    assert!(matches!(error, assay_cli::run::RunError::Trapped { step: 0, .. }), "{error}");
+    assert!(
+        matches!(error, assay_cli::run::RunError::Trapped { step: 0, .. }),
+        "{error}"
+    );
 }

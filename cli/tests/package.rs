@@ -16,11 +16,15 @@ fn package() -> Package {
         outputs: Vec::new(),
         program_len: program.len() as u64,
         params_len: 3,
-        program_hash: Hash(hash.into()),
+        program_hash: Hash(hash),
         steps: 1,
         source_hash: Hash::of(b"source"),
     };
-    Package { manifest, program, params: vec![1, 2, 3] }
+    Package {
+        manifest,
+        program,
+        params: vec![1, 2, 3],
+    }
 }
 
 /// A package whose manifest was changed.
@@ -41,7 +45,10 @@ fn a_package_cut_anywhere_is_truncated() {
     let bytes = package().encode().unwrap();
     for len in (0..1000).chain([bytes.len() - 4, bytes.len() - 1]) {
         let error = Package::decode(&bytes[..len]).unwrap_err();
-        assert!(matches!(error, PackageError::Truncated { actual, .. } if actual == len as u64), "{len}: {error}");
+        assert!(
+            matches!(error, PackageError::Truncated { actual, .. } if actual == len as u64),
+            "{len}: {error}"
+        );
     }
 }
 
@@ -49,7 +56,10 @@ fn a_package_cut_anywhere_is_truncated() {
 fn bytes_after_the_params_are_refused() {
     let mut bytes = package().encode().unwrap();
     bytes.push(0);
-    assert!(matches!(Package::decode(&bytes), Err(PackageError::TrailingBytes(1))));
+    assert!(matches!(
+        Package::decode(&bytes),
+        Err(PackageError::TrailingBytes(1))
+    ));
 }
 
 #[test]
@@ -63,35 +73,57 @@ fn another_magic_is_refused() {
 fn a_manifest_that_announces_too_much_is_refused() {
     let mut bytes = package().encode().unwrap();
     bytes[8..12].copy_from_slice(&u32::MAX.to_le_bytes());
-    assert!(matches!(Package::decode(&bytes), Err(PackageError::ManifestTooLarge(len)) if len == u32::MAX.into()));
+    assert!(
+        matches!(Package::decode(&bytes), Err(PackageError::ManifestTooLarge(len)) if len == u32::MAX.into())
+    );
 }
 
 #[test]
 fn a_manifest_that_is_not_json_is_refused() {
     let mut bytes = package().encode().unwrap();
     bytes[12] = b'!';
-    assert!(matches!(Package::decode(&bytes), Err(PackageError::BadManifest(_))));
+    assert!(matches!(
+        Package::decode(&bytes),
+        Err(PackageError::BadManifest(_))
+    ));
 }
 
 #[test]
 fn lengths_that_contradict_the_file_are_refused() {
-    assert!(matches!(with(|manifest| manifest.params_len = u64::MAX), Err(PackageError::ImpossibleLength)));
-    assert!(matches!(with(|manifest| manifest.params_len = 1 << 60), Err(PackageError::Truncated { .. })));
-    assert!(matches!(with(|manifest| manifest.params_len = 2), Err(PackageError::TrailingBytes(1))));
-    assert!(matches!(with(|manifest| manifest.program_len -= 1), Err(PackageError::TrailingBytes(1))));
+    assert!(matches!(
+        with(|manifest| manifest.params_len = u64::MAX),
+        Err(PackageError::ImpossibleLength)
+    ));
+    assert!(matches!(
+        with(|manifest| manifest.params_len = 1 << 60),
+        Err(PackageError::Truncated { .. })
+    ));
+    assert!(matches!(
+        with(|manifest| manifest.params_len = 2),
+        Err(PackageError::TrailingBytes(1))
+    ));
+    assert!(matches!(
+        with(|manifest| manifest.program_len -= 1),
+        Err(PackageError::TrailingBytes(1))
+    ));
 }
 
 #[test]
 fn a_program_of_another_hash_is_refused() {
     let error = with(|manifest| manifest.program_hash = Hash([0; 32])).unwrap_err();
-    assert!(matches!(error, PackageError::WrongProgramHash { expected: Hash(expected), .. } if expected == [0; 32]));
+    assert!(
+        matches!(error, PackageError::WrongProgramHash { expected: Hash(expected), .. } if expected == [0; 32])
+    );
 }
 
 #[test]
 fn a_program_that_breaks_the_rules_is_refused() {
     let mut package = package();
     package.program[0] = 1;
-    assert!(matches!(Package::decode(&package.encode().unwrap()), Err(PackageError::BadProgram(_))));
+    assert!(matches!(
+        Package::decode(&package.encode().unwrap()),
+        Err(PackageError::BadProgram(_))
+    ));
 }
 
 proptest! {

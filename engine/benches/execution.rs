@@ -13,7 +13,9 @@ use criterion::{criterion_group, criterion_main, Criterion};
 use programs::Run;
 
 fn runs() -> Vec<Run> {
-    let operators = programs::all().into_iter().find(|run| run.name == "all operators");
+    let operators = programs::all()
+        .into_iter()
+        .find(|run| run.name == "all operators");
     [programs::counter_run(500), programs::dense_run(32)]
         .into_iter()
         .chain(operators)

@@ -149,18 +149,52 @@ fn claim_against_other_terms_fails() {
         let terms = claimed.terms();
         let input = [terms.input, &[0]].concat();
         let cases = [
-            ("author", ClaimTerms { author: [8; 32], ..terms.clone() }, other_trace),
-            ("job", ClaimTerms { job: 43, ..terms.clone() }, other_trace),
+            (
+                "author",
+                ClaimTerms {
+                    author: [8; 32],
+                    ..terms.clone()
+                },
+                other_trace,
+            ),
+            (
+                "job",
+                ClaimTerms {
+                    job: 43,
+                    ..terms.clone()
+                },
+                other_trace,
+            ),
             (
                 "params root",
-                ClaimTerms { params_root: [1; 32], ..terms.clone() },
+                ClaimTerms {
+                    params_root: [1; 32],
+                    ..terms.clone()
+                },
                 ClaimError::WrongStart,
             ),
-            ("params length", ClaimTerms { params_len: 1, ..terms.clone() }, ClaimError::WrongStart),
-            ("input", ClaimTerms { input: &input, ..terms.clone() }, ClaimError::WrongStart),
+            (
+                "params length",
+                ClaimTerms {
+                    params_len: 1,
+                    ..terms.clone()
+                },
+                ClaimError::WrongStart,
+            ),
+            (
+                "input",
+                ClaimTerms {
+                    input: &input,
+                    ..terms.clone()
+                },
+                ClaimError::WrongStart,
+            ),
             (
                 "fewer steps",
-                ClaimTerms { max_steps: claimed.claim.steps - 1, ..terms.clone() },
+                ClaimTerms {
+                    max_steps: claimed.claim.steps - 1,
+                    ..terms.clone()
+                },
                 ClaimError::WrongSteps,
             ),
         ];
@@ -184,14 +218,46 @@ fn short_claim_with_one_part_changed_fails_by_name() {
     }
     let cases: [(&str, Change, ClaimError); 15] = [
         ("no steps", |claim| claim.steps = 0, ClaimError::WrongSteps),
-        ("more steps than states", |claim| claim.steps += 1, ClaimError::WrongOpening),
-        ("fewer steps than states", |claim| claim.steps -= 1, ClaimError::WrongOpening),
-        ("too many steps", |claim| claim.steps = u64::MAX, ClaimError::WrongSteps),
-        ("trace root", |claim| claim.trace_root[0] ^= 1, ClaimError::WrongRoot),
-        ("first state", |claim| states(claim)[0][0] ^= 1, ClaimError::WrongStart),
-        ("state in between", |claim| states(claim)[2][0] ^= 1, ClaimError::WrongRoot),
-        ("last state", |claim| states(claim)[5][0] ^= 1, ClaimError::WrongEnd),
-        ("no states", |claim| states(claim).clear(), ClaimError::WrongOpening),
+        (
+            "more steps than states",
+            |claim| claim.steps += 1,
+            ClaimError::WrongOpening,
+        ),
+        (
+            "fewer steps than states",
+            |claim| claim.steps -= 1,
+            ClaimError::WrongOpening,
+        ),
+        (
+            "too many steps",
+            |claim| claim.steps = u64::MAX,
+            ClaimError::WrongSteps,
+        ),
+        (
+            "trace root",
+            |claim| claim.trace_root[0] ^= 1,
+            ClaimError::WrongRoot,
+        ),
+        (
+            "first state",
+            |claim| states(claim)[0][0] ^= 1,
+            ClaimError::WrongStart,
+        ),
+        (
+            "state in between",
+            |claim| states(claim)[2][0] ^= 1,
+            ClaimError::WrongRoot,
+        ),
+        (
+            "last state",
+            |claim| states(claim)[5][0] ^= 1,
+            ClaimError::WrongEnd,
+        ),
+        (
+            "no states",
+            |claim| states(claim).clear(),
+            ClaimError::WrongOpening,
+        ),
         (
             "opened at its ends",
             |claim| {
@@ -217,8 +283,16 @@ fn short_claim_with_one_part_changed_fails_by_name() {
             },
             ClaimError::WrongEnd,
         ),
-        ("end's memory", |claim| claim.end.memory_root[0] ^= 1, ClaimError::WrongEnd),
-        ("no output", |claim| claim.output.nodes.clear(), ClaimError::WrongOutput),
+        (
+            "end's memory",
+            |claim| claim.end.memory_root[0] ^= 1,
+            ClaimError::WrongEnd,
+        ),
+        (
+            "no output",
+            |claim| claim.output.nodes.clear(),
+            ClaimError::WrongOutput,
+        ),
     ];
     for (name, change, error) in cases {
         assert_eq!(claimed.after(change), Err(error), "{name}");
@@ -235,12 +309,36 @@ fn long_claim_with_one_part_changed_fails_by_name() {
         }
     }
     let cases: [(&str, Change, ClaimError); 10] = [
-        ("trace root", |claim| claim.trace_root[0] ^= 1, ClaimError::WrongStart),
-        ("steps within the same height", |claim| claim.steps += 1, ClaimError::WrongEnd),
-        ("steps of another height", |claim| claim.steps = 65, ClaimError::WrongEnd),
-        ("steps opened whole", |claim| claim.steps = 64, ClaimError::WrongOpening),
-        ("first path", |claim| paths(claim)[0][0][0] ^= 1, ClaimError::WrongStart),
-        ("last path", |claim| paths(claim)[1][6][0] ^= 1, ClaimError::WrongEnd),
+        (
+            "trace root",
+            |claim| claim.trace_root[0] ^= 1,
+            ClaimError::WrongStart,
+        ),
+        (
+            "steps within the same height",
+            |claim| claim.steps += 1,
+            ClaimError::WrongEnd,
+        ),
+        (
+            "steps of another height",
+            |claim| claim.steps = 65,
+            ClaimError::WrongEnd,
+        ),
+        (
+            "steps opened whole",
+            |claim| claim.steps = 64,
+            ClaimError::WrongOpening,
+        ),
+        (
+            "first path",
+            |claim| paths(claim)[0][0][0] ^= 1,
+            ClaimError::WrongStart,
+        ),
+        (
+            "last path",
+            |claim| paths(claim)[1][6][0] ^= 1,
+            ClaimError::WrongEnd,
+        ),
         (
             "first path too short",
             |claim| {
@@ -248,7 +346,11 @@ fn long_claim_with_one_part_changed_fails_by_name() {
             },
             ClaimError::WrongOpening,
         ),
-        ("last path too long", |claim| paths(claim)[1].push([0; 32]), ClaimError::WrongOpening),
+        (
+            "last path too long",
+            |claim| paths(claim)[1].push([0; 32]),
+            ClaimError::WrongOpening,
+        ),
         (
             "states of a part of it",
             |claim| claim.opening = Opening::Whole(vec![[0; 32]; 65]),
@@ -277,7 +379,10 @@ fn output_that_the_end_does_not_hold_fails() {
     let claimed = claimed(
         Run {
             input: 5000u32.to_le_bytes().to_vec(),
-            ..programs::all().into_iter().find(|run| run.name == "output of 1 bytes").unwrap()
+            ..programs::all()
+                .into_iter()
+                .find(|run| run.name == "output of 1 bytes")
+                .unwrap()
         },
         1,
     );
@@ -305,13 +410,21 @@ fn output_that_the_end_does_not_hold_fails() {
         let hash = {
             // The chunk's own hash: the lowest sibling of a proof of its neighbour.
             let proof = single.prove(&[1].into()).unwrap();
-            match proof.nodes.iter().find(|node| matches!(node, ProofNode::Pruned(_))) {
+            match proof
+                .nodes
+                .iter()
+                .find(|node| matches!(node, ProofNode::Pruned(_)))
+            {
                 Some(ProofNode::Pruned(hash)) => *hash,
                 _ => panic!("the neighbour's proof names the chunk by its hash"),
             }
         };
         let left_out = claimed.after(|claim| claim.output.nodes[index] = ProofNode::Pruned(hash));
-        assert_eq!(left_out, Err(ClaimError::WrongOutput), "chunk {position} left out");
+        assert_eq!(
+            left_out,
+            Err(ClaimError::WrongOutput),
+            "chunk {position} left out"
+        );
     }
     let trailing = claimed.after(|claim| claim.output.nodes.push(ProofNode::Zero));
     assert_eq!(trailing, Err(ClaimError::WrongOutput));
@@ -323,7 +436,10 @@ fn output_longer_than_an_output_fails_though_all_hashes_match() {
         for output_len in [MAX_OUTPUT_LEN + 1, u32::MAX] {
             let mut end = claimed.machine.state();
             end.status = Status::Halted { output_len };
-            let zeros = claimed.machine.memory().prove(&[Region::Output.first_chunk()].into());
+            let zeros = claimed
+                .machine
+                .memory()
+                .prove(&[Region::Output.first_chunk()].into());
             assert_eq!(
                 claimed.ending_in(end, zeros.unwrap()),
                 Err(ClaimError::WrongOutput),

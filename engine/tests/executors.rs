@@ -16,7 +16,10 @@ fn run<E: Executor>(executor: &E, run: &Run) -> (Vec<Hash>, Machine) {
     let mut machine = Machine::new(&run.params, &run.input);
     let mut hashes = vec![machine.state_hash()];
     while machine.steps() < MAX_STEPS {
-        match machine.step(executor, &module).expect("full memory is never pruned") {
+        match machine
+            .step(executor, &module)
+            .expect("full memory is never pruned")
+        {
             Some(_) => hashes.push(machine.state_hash()),
             None => break,
         }
@@ -162,7 +165,13 @@ mod jit {
             let (expected, _) = run(&interpreter, &program);
             let (found, machine) = run(&jit, &program);
             for (index, (expected, found)) in expected.iter().zip(&found).enumerate() {
-                assert_eq!(expected, found, "{}, state {index}{}", program.name, operator(&program, index));
+                assert_eq!(
+                    expected,
+                    found,
+                    "{}, state {index}{}",
+                    program.name,
+                    operator(&program, index)
+                );
             }
             assert_eq!(expected.len(), found.len(), "{}", program.name);
             assert_eq!(end(&machine), program.expected, "{}", program.name);
@@ -211,7 +220,11 @@ mod jit {
             input_len: 1,
             memory: &machine.memory().clone(),
         };
-        let fuel = interpreter.run_step(&module, start.clone()).unwrap().fuel.unwrap();
+        let fuel = interpreter
+            .run_step(&module, start.clone())
+            .unwrap()
+            .fuel
+            .unwrap();
         let bound = jit.fuel_bound(&jit.load(&program).unwrap(), start).unwrap();
         (fuel, bound)
     }
@@ -255,7 +268,10 @@ mod jit {
             format!("(if (local.get 1) (then {cost}) (else (br 0) (loop {cost})))"),
         ] {
             let (fuel, bound) = fuel_and_bound(&body);
-            assert!(bound.is_some_and(|bound| bound >= fuel), "{fuel} {bound:?} {body}");
+            assert!(
+                bound.is_some_and(|bound| bound >= fuel),
+                "{fuel} {bound:?} {body}"
+            );
         }
     }
 

@@ -22,7 +22,10 @@ fn random_bytes(seed: u64, len: usize) -> Vec<u8> {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     };
-    (0..len.div_ceil(8)).flat_map(|_| next().to_le_bytes()).take(len).collect()
+    (0..len.div_ceil(8))
+        .flat_map(|_| next().to_le_bytes())
+        .take(len)
+        .collect()
 }
 
 #[test]
@@ -68,6 +71,12 @@ fn jit_agrees_with_the_interpreter_on_random_programs() {
     }
     // Enough of either kind for the agreement to mean something.
     println!("{programs} programs, {went_on} steps went on, {trapped} ended");
-    assert!(programs * 2 > MODULES, "{programs} of {MODULES} modules are programs");
-    assert!(went_on > MODULES / 4 && trapped > MODULES / 20, "{went_on} {trapped}");
+    assert!(
+        programs * 2 > MODULES,
+        "{programs} of {MODULES} modules are programs"
+    );
+    assert!(
+        went_on > MODULES / 4 && trapped > MODULES / 20,
+        "{went_on} {trapped}"
+    );
 }

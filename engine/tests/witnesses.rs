@@ -41,7 +41,12 @@ fn witness_of_every_step_of_every_program_leads_to_the_state_after_it() {
     for run in programs::all() {
         let module = executor.load(&Program::new(run.code.clone()).unwrap()).unwrap();
         for (index, step) in steps(&run).into_iter().enumerate() {
-            assert_eq!(step.witness.state.hash(), step.before, "{}, step {index}", run.name);
+            assert_eq!(
+                step.witness.state.hash(),
+                step.before,
+                "{}, step {index}",
+                run.name
+            );
             let encoded = step.witness.encode();
             let decoded = StepWitness::decode(&mut &encoded[..]).unwrap();
             let after = decoded.verify(&executor, &module).unwrap();

@@ -34,7 +34,11 @@ impl<'a> Lowering<'a> {
         if !matches!(x.element, Element::I8 | Element::U8) {
             return Err(self.unsupported(node, "only i8 and u8 are supported here"));
         }
-        let from = Quantization { element: x.element, scale: op.scale, zero: op.zero_point };
+        let from = Quantization {
+            element: x.element,
+            scale: op.scale,
+            zero: op.zero_point,
+        };
         self.map(node, &x, from, Quantization::F32, Activation::NONE)
     }
 
@@ -63,15 +67,21 @@ impl<'a> Lowering<'a> {
         activation: Activation,
     ) -> Lowers<()> {
         let out = self.output(node)?;
-        let op = Map { x: x.address, out: out.address, from, to, activation };
+        let op = Map {
+            x: x.address,
+            out: out.address,
+            from,
+            to,
+            activation,
+        };
         self.push(op, node, &out, 1, 0);
         Ok(())
     }
 
     /// A function of two tensors, one of which may be smaller or constant.
     pub(super) fn binary(&mut self, node: &'a TypedNode, op: &TypedBinOp) -> Lowers<()> {
-        let operation = operation(&*op.0)
-            .ok_or_else(|| self.unsupported(node, "this operator is not supported"))?;
+        let operation =
+            operation(&*op.0).ok_or_else(|| self.unsupported(node, "this operator is not supported"))?;
         if let Some(bound) = self.bound(node, operation)? {
             return self.activate(node, bound);
         }
@@ -88,7 +98,16 @@ impl<'a> Lowering<'a> {
         let (x, y) = (x.address, y.address);
         let (inner, period, swapped) = (inner as u32, period as u32, swapped.into());
         let activation = Activation::NONE;
-        let op = Zip { x, y, out: out.address, operation, swapped, inner, period, activation };
+        let op = Zip {
+            x,
+            y,
+            out: out.address,
+            operation,
+            swapped,
+            inner,
+            period,
+            activation,
+        };
         self.push(op, node, &out, 1, 0);
         Ok(())
     }
@@ -99,7 +118,11 @@ impl<'a> Lowering<'a> {
         if self.constant(outlet).is_some() {
             let values = self.constant_values::<f32>(node, outlet)?;
             let address = self.plan.floats(&values);
-            return Ok(Value { address, element: Element::F32, shape: self.shape(outlet)? });
+            return Ok(Value {
+                address,
+                element: Element::F32,
+                shape: self.shape(outlet)?,
+            });
         }
         let value = self.value(outlet)?.clone();
         if value.element != Element::F32 {
@@ -110,13 +133,21 @@ impl<'a> Lowering<'a> {
 
     /// The activation that a minimum or maximum with a constant scalar is.
     fn bound(&self, node: &'a TypedNode, operation: Operation) -> Lowers<Option<Activation>> {
-        let [_, right] = node.inputs[..] else { return Ok(None) };
+        let [_, right] = node.inputs[..] else {
+            return Ok(None);
+        };
         let is_scalar = self.constant(right).is_some_and(|tensor| tensor.len() == 1);
         if !is_scalar || self.value(node.inputs[0])?.element != Element::F32 {
             return Ok(None);
         }
         let bound = self.constant_values::<f32>(node, right)?[0];
-        let clip = |a, b| Some(Activation { function: Function::Clip, a, b });
+        let clip = |a, b| {
+            Some(Activation {
+                function: Function::Clip,
+                a,
+                b,
+            })
+        };
         Ok(match operation {
             Operation::Max if bound == 0.0 => Some(Activation::of(Function::Relu)),
             Operation::Max => clip(bound, f32::INFINITY),
@@ -127,10 +158,18 @@ impl<'a> Lowering<'a> {
 
     /// Makes a constant that is added to a dense layer's output its bias; says whether it did.
     fn fuse_bias(&mut self, node: &'a TypedNode) -> Lowers<bool> {
-        let [x, bias] = node.inputs[..] else { return Ok(false) };
-        let Some(producer) = self.only_producer(x) else { return Ok(false) };
-        let Op::Dense(dense) = self.plan.ops[producer] else { return Ok(false) };
-        let Some(tensor) = self.constant(bias) else { return Ok(false) };
+        let [x, bias] = node.inputs[..] else {
+            return Ok(false);
+        };
+        let Some(producer) = self.only_producer(x) else {
+            return Ok(false);
+        };
+        let Op::Dense(dense) = self.plan.ops[producer] else {
+            return Ok(false);
+        };
+        let Some(tensor) = self.constant(bias) else {
+            return Ok(false);
+        };
         let shape = self.shape(OutletId::new(node.id, 0))?;
         let fits = tensor.len() == dense.columns as usize
             && self.value(x)?.len() == shape.iter().product::<usize>()
@@ -158,7 +197,12 @@ impl<'a> Lowering<'a> {
             .filter(|_| x.element == Element::F32 && op.kind == SoftmaxKind::Softmax)
             .ok_or_else(|| self.unsupported(node, "only f32 softmax over consecutive axes is supported"))?;
         let out = self.output(node)?;
-        let op = Softmax { x: x.address, out: out.address, len: len as u32, inner: inner as u32 };
+        let op = Softmax {
+            x: x.address,
+            out: out.address,
+            len: len as u32,
+            inner: inner as u32,
+        };
         self.push(op, node, &out, outer, 0);
         Ok(())
     }
@@ -168,7 +212,9 @@ impl<'a> Lowering<'a> {
         let x = self.value(node.inputs[0])?.clone();
         let (outer, len, inner) = split(&x.shape, &op.axes)
             .filter(|_| x.element == Element::F32)
-            .ok_or_else(|| self.unsupported(node, "only f32 reductions over consecutive axes are supported"))?;
+            .ok_or_else(|| {
+                self.unsupported(node, "only f32 reductions over consecutive axes are supported")
+            })?;
         let reduction = match op.reducer {
             Reducer::Sum if inner == 1 => Reduction::Sum,
             Reducer::Max if inner == 1 => Reduction::Max,
@@ -185,14 +231,25 @@ impl<'a> Lowering<'a> {
             dilation: [1, 1],
             padding: [0, 0],
         };
-        let op = Pool { x: x.address, out: out.address, element: Element::F32, reduction, window };
+        let op = Pool {
+            x: x.address,
+            out: out.address,
+            element: Element::F32,
+            reduction,
+            window,
+        };
         self.push(op, node, &out, outer, 0);
         Ok(())
     }
 
     fn arg_max(&mut self, node: &'a TypedNode, x: &Value, [outer, len, inner]: [usize; 3]) -> Lowers<()> {
         let out = self.output(node)?;
-        let op = ArgMax { x: x.address, out: out.address, len: len as u32, inner: inner as u32 };
+        let op = ArgMax {
+            x: x.address,
+            out: out.address,
+            len: len as u32,
+            inner: inner as u32,
+        };
         self.push(op, node, &out, outer, 0);
         Ok(())
     }
@@ -211,7 +268,13 @@ fn fused(op: &mut Op) -> Option<&mut Activation> {
 
 /// One function that does what two do one after the other.
 fn compose(first: &Activation, second: &Activation) -> Option<Activation> {
-    let clip = |a, b| Some(Activation { function: Function::Clip, a, b });
+    let clip = |a, b| {
+        Some(Activation {
+            function: Function::Clip,
+            a,
+            b,
+        })
+    };
     match (first.function, second.function) {
         (Function::Identity, _) => Some(*second),
         (Function::Relu, Function::Clip) if second.a == f32::NEG_INFINITY && second.b >= 0.0 => {
@@ -226,7 +289,11 @@ fn compose(first: &Activation, second: &Activation) -> Option<Activation> {
 
 fn activation(op: &dyn ElementWiseMiniOp) -> Option<Activation> {
     if let Some(op) = op.downcast_ref::<nn::LeakyRelu>() {
-        return Some(Activation { function: Function::LeakyRelu, a: op.alpha, b: 0.0 });
+        return Some(Activation {
+            function: Function::LeakyRelu,
+            a: op.alpha,
+            b: 0.0,
+        });
     }
     let function = match () {
         _ if op.is::<nn::Sigmoid>() => Function::Sigmoid,
@@ -246,7 +313,11 @@ fn activation(op: &dyn ElementWiseMiniOp) -> Option<Activation> {
 /// How a quantizing node writes its output.
 fn quantization(op: &dyn ElementWiseMiniOp) -> Option<Quantization> {
     // tract keeps the reciprocal of the scale.
-    let quantized = |element, reciprocal: f32, zero| Quantization { element, scale: reciprocal.recip(), zero };
+    let quantized = |element, reciprocal: f32, zero| Quantization {
+        element,
+        scale: reciprocal.recip(),
+        zero,
+    };
     if let Some(op) = op.downcast_ref::<QuantizeLinearU8>() {
         return Some(quantized(Element::U8, op.scale, op.zero_point.into()));
     }
@@ -285,5 +356,11 @@ fn split(shape: &[usize], axes: &[usize]) -> Option<(usize, usize, usize)> {
     let (first, last) = (*axes.first()?, *axes.last()?);
     let consecutive = axes.iter().copied().eq(first..=last);
     let product = |axes: &[usize]| axes.iter().product();
-    consecutive.then(|| (product(&shape[..first]), product(&shape[first..=last]), product(&shape[last + 1..])))
+    consecutive.then(|| {
+        (
+            product(&shape[..first]),
+            product(&shape[first..=last]),
+            product(&shape[last + 1..]),
+        )
+    })
 }

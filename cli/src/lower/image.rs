@@ -19,7 +19,11 @@ impl<'a> Lowering<'a> {
         let channels = op.pool_spec.output_channels;
         let quantized = op.q_params.map(|_| {
             let pair = |i: usize| [node.inputs[i], node.inputs[i + 1]];
-            Quantized { x: pair(3), weights: pair(5), out: pair(7) }
+            Quantized {
+                x: pair(3),
+                weights: pair(5),
+                out: pair(7),
+            }
         });
         let (weights, weights_len, x_zero) = match &quantized {
             None => {
@@ -33,7 +37,11 @@ impl<'a> Lowering<'a> {
                 let per_channel = weights.len() / channels;
                 let weights = self.centre(node, &weights, |i| zeros[i / per_channel])?;
                 let bytes: Vec<u8> = weights.iter().map(|weight| *weight as u8).collect();
-                (self.plan.constant(&bytes), bytes.len(), self.constant_values::<i32>(node, parameters.x[0])?[0])
+                (
+                    self.plan.constant(&bytes),
+                    bytes.len(),
+                    self.constant_values::<i32>(node, parameters.x[0])?[0],
+                )
             }
         };
         let out = self.output(node)?;
@@ -81,7 +89,13 @@ impl<'a> Lowering<'a> {
         let x = self.value(node.inputs[0])?.clone();
         let (window, batch) = self.window(node, spec, &x)?;
         let out = self.output(node)?;
-        let op = Pool { x: x.address, out: out.address, element: x.element, reduction, window };
+        let op = Pool {
+            x: x.address,
+            out: out.address,
+            element: x.element,
+            reduction,
+            window,
+        };
         self.push(op, node, &out, batch * spec.input_channels, 0);
         Ok(())
     }

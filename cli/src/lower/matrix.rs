@@ -53,15 +53,31 @@ impl<'a> Lowering<'a> {
             let pair = |i: usize| [node.inputs[i], node.inputs[i + 1]];
             let [a, b] = [pair(3), pair(5)];
             let (x, weights) = if slot == 0 { (a, b) } else { (b, a) };
-            Quantized { x, weights, out: pair(7) }
+            Quantized {
+                x,
+                weights,
+                out: pair(7),
+            }
         });
         let roles = |axes: &[(Role, usize)]| axes.iter().map(|axis| axis.0).collect::<Vec<_>>();
         let lengths = |axes: &[(Role, usize)]| axes.iter().map(|axis| axis.1).product::<usize>();
-        let summed = product.data.iter().position(|axis| axis.0 == Role::Depth).unwrap_or(product.data.len());
+        let summed = product
+            .data
+            .iter()
+            .position(|axis| axis.0 == Role::Depth)
+            .unwrap_or(product.data.len());
         let rows = lengths(&product.data[..summed]);
-        let after: Vec<_> = product.data[summed..].iter().copied().filter(|axis| axis.0 == Role::Row).collect();
+        let after: Vec<_> = product.data[summed..]
+            .iter()
+            .copied()
+            .filter(|axis| axis.0 == Role::Row)
+            .collect();
         let pixels = lengths(&after);
-        let data = [vec![Role::Row; summed], vec![Role::Depth; product.data.len() - summed - after.len()]].concat();
+        let data = [
+            vec![Role::Row; summed],
+            vec![Role::Depth; product.data.len() - summed - after.len()],
+        ]
+        .concat();
         let columns = vec![Role::Column; product.out.iter().filter(|axis| axis.0 == Role::Column).count()];
         let out = [vec![Role::Row; summed], columns, vec![Role::Row; after.len()]].concat();
         let data = [data, vec![Role::Row; after.len()]].concat();
@@ -85,8 +101,15 @@ impl<'a> Lowering<'a> {
         let mut in_weights = Vec::new();
         for axis in op.axes.iter_all_axes() {
             let place = |places: &TVec<usize>| places.first().copied();
-            let (x, w, y) = (place(&axis.inputs[slot]), place(&axis.inputs[1 - slot]), place(&axis.outputs[0]));
-            let len = x.map(|i| data_shape[i]).max(w.map(|i| weights_shape[i])).unwrap_or(1);
+            let (x, w, y) = (
+                place(&axis.inputs[slot]),
+                place(&axis.inputs[1 - slot]),
+                place(&axis.outputs[0]),
+            );
+            let len = x
+                .map(|i| data_shape[i])
+                .max(w.map(|i| weights_shape[i]))
+                .unwrap_or(1);
             if len == 1 {
                 continue;
             }
@@ -98,11 +121,18 @@ impl<'a> Lowering<'a> {
             };
             x.into_iter().for_each(|i| data[i] = Some((role, len)));
             y.into_iter().for_each(|i| out[i] = Some((role, len)));
-            w.into_iter().for_each(|i| in_weights.push((i, role, x.or(y).unwrap_or(0), len)));
+            w.into_iter()
+                .for_each(|i| in_weights.push((i, role, x.or(y).unwrap_or(0), len)));
         }
         in_weights.sort_by_key(|(_, role, place, _)| (*role == Role::Column, *place));
         let unit_axes = (0..weights_shape.len()).filter(|axis| weights_shape[*axis] == 1);
-        let of_role = |wanted| in_weights.iter().filter(move |axis| axis.1 == wanted).map(|axis| axis.3).product();
+        let of_role = |wanted| {
+            in_weights
+                .iter()
+                .filter(move |axis| axis.1 == wanted)
+                .map(|axis| axis.3)
+                .product()
+        };
         Ok(Product {
             data: data.into_iter().flatten().collect(),
             out: out.into_iter().flatten().collect(),
@@ -113,7 +143,12 @@ impl<'a> Lowering<'a> {
     }
 
     /// The weights of a product as `[depth][column]`.
-    fn product_weights<T: Datum + Copy>(&self, node: &TypedNode, outlet: OutletId, order: &[usize]) -> Lowers<Vec<T>> {
+    fn product_weights<T: Datum + Copy>(
+        &self,
+        node: &TypedNode,
+        outlet: OutletId,
+        order: &[usize],
+    ) -> Lowers<Vec<T>> {
         let tensor = self.constant(outlet);
         let tensor = tensor.ok_or_else(|| self.unsupported(node, "weights must be constants"))?;
         let permuted = tensor.clone().permute_axes(order).and_then(|tensor| {
@@ -144,7 +179,10 @@ impl<'a> Lowering<'a> {
                 let zeros = self.spread::<i32>(node, parameters.weights[0], columns)?;
                 let weights = self.centre(node, &weights, |i| zeros[i % columns])?;
                 let bytes: Vec<u8> = blocks(&weights, columns, 2, 0).iter().map(|w| *w as u8).collect();
-                (self.plan.constant(&bytes), self.constant_values::<i32>(node, parameters.x[0])?[0])
+                (
+                    self.plan.constant(&bytes),
+                    self.constant_values::<i32>(node, parameters.x[0])?[0],
+                )
             }
         };
         let out = self.output(node)?;
@@ -184,8 +222,9 @@ impl<'a> Lowering<'a> {
         self.need_float(node, x)?;
         let (depth, columns) = (product.depth, product.columns);
         let weights = self.product_weights::<f32>(node, weights_outlet, &product.order)?;
-        let transposed: Vec<f32> =
-            (0..depth * columns).map(|i| weights[i % depth * columns + i / depth]).collect();
+        let transposed: Vec<f32> = (0..depth * columns)
+            .map(|i| weights[i % depth * columns + i / depth])
+            .collect();
         let weights = self.plan.floats(&transposed);
         let out = self.output(node)?;
         let line = [1, pixels as u32];
@@ -200,7 +239,14 @@ impl<'a> Lowering<'a> {
             groups: 1,
             x_element: x.element,
             x_zero: 0,
-            window: Window { input: line, output: line, kernel: one, stride: one, dilation: one, padding: [0, 0] },
+            window: Window {
+                input: line,
+                output: line,
+                kernel: one,
+                stride: one,
+                dilation: one,
+                padding: [0, 0],
+            },
             finish: self.finish(node, None, None, columns, out.element)?,
         };
         self.push(op, node, &out, batch, (batch * pixels * depth * columns) as u64);
@@ -268,8 +314,16 @@ impl<'a> Lowering<'a> {
     }
 
     /// Quantized weights without their zero point.
-    pub(super) fn centre(&self, node: &TypedNode, weights: &[i32], zero: impl Fn(usize) -> i32) -> Lowers<Vec<i8>> {
-        let centred = weights.iter().enumerate().map(|(i, weight)| i8::try_from(weight - zero(i)));
+    pub(super) fn centre(
+        &self,
+        node: &TypedNode,
+        weights: &[i32],
+        zero: impl Fn(usize) -> i32,
+    ) -> Lowers<Vec<i8>> {
+        let centred = weights
+            .iter()
+            .enumerate()
+            .map(|(i, weight)| i8::try_from(weight - zero(i)));
         centred
             .collect::<Result<_, _>>()
             .map_err(|_| self.unsupported(node, "weights minus their zero point do not fit into i8"))
@@ -292,7 +346,11 @@ fn blocks<T: Copy>(weights: &[T], columns: usize, pair: usize, zero: T) -> Vec<T
             for column in block..block + DENSE_BLOCK {
                 for k in k..k + pair {
                     let inside = column < columns && k < depth;
-                    out.push(if inside { weights[k * columns + column] } else { zero });
+                    out.push(if inside {
+                        weights[k * columns + column]
+                    } else {
+                        zero
+                    });
                 }
             }
         }

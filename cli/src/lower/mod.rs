@@ -13,6 +13,7 @@ use std::collections::HashMap;
 
 use assay_network_plan::{Element, Op, Output, INPUT, INPUT_MAX, OUTPUT, OUTPUT_MAX};
 use tract_onnx::prelude::*;
+use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::change_axes::AxisOp;
 use tract_onnx::tract_core::ops::cnn::{Conv, MaxPool, SumPool};
 use tract_onnx::tract_core::ops::einsum::EinSum;
@@ -21,7 +22,6 @@ use tract_onnx::tract_core::ops::identity::Identity;
 use tract_onnx::tract_core::ops::nn::{Reduce, Softmax};
 use tract_onnx::tract_core::ops::quant::DequantizeLinearF32;
 use tract_onnx::tract_core::ops::source::TypedSource;
-use tract_onnx::tract_core::ops::binary::TypedBinOp;
 
 use crate::package::{Dtype, TensorSpec};
 use plan::PlanBuilder;
@@ -84,7 +84,9 @@ pub enum LowerError {
 /// Lowers an ONNX model.
 pub fn lower(onnx: &[u8]) -> Result<Lowered, LowerError> {
     let unreadable = |error: TractError| LowerError::Unreadable(format!("{error:#}"));
-    let model = tract_onnx::onnx().model_for_read(&mut &*onnx).map_err(unreadable)?;
+    let model = tract_onnx::onnx()
+        .model_for_read(&mut &*onnx)
+        .map_err(unreadable)?;
     let model = model.into_typed().map_err(unreadable)?;
     let model = model.into_decluttered().map_err(unreadable)?;
     Lowering::new(&model).run()
@@ -133,12 +135,20 @@ struct Lowering<'a> {
 
 impl<'a> Lowering<'a> {
     fn new(model: &'a TypedModel) -> Self {
-        Self { model, plan: PlanBuilder::new(), sources: Vec::new(), values: HashMap::new() }
+        Self {
+            model,
+            plan: PlanBuilder::new(),
+            sources: Vec::new(),
+            values: HashMap::new(),
+        }
     }
 
     fn run(mut self) -> Lowers<Lowered> {
         let input_len = self.place_inputs()?;
-        let order = self.model.eval_order().map_err(|error| LowerError::Unreadable(error.to_string()))?;
+        let order = self
+            .model
+            .eval_order()
+            .map_err(|error| LowerError::Unreadable(error.to_string()))?;
         for node in order {
             self.node(&self.model.nodes[node])?;
         }
@@ -173,8 +183,10 @@ impl<'a> Lowering<'a> {
 
     fn place_outputs(&mut self) -> Lowers<()> {
         let outlets = &self.model.outputs;
-        let values: Vec<Value> =
-            outlets.iter().map(|outlet| self.value(*outlet).cloned()).collect::<Lowers<_>>()?;
+        let values: Vec<Value> = outlets
+            .iter()
+            .map(|outlet| self.value(*outlet).cloned())
+            .collect::<Lowers<_>>()?;
         let total: u64 = values.iter().map(Value::bytes).sum();
         if total > OUTPUT_MAX as u64 {
             return Err(LowerError::OutputTooLong(total));
@@ -182,7 +194,12 @@ impl<'a> Lowering<'a> {
         let mut out = OUTPUT;
         for (i, (value, outlet)) in values.iter().zip(outlets).enumerate() {
             let halt = if i + 1 == values.len() { total as u32 } else { 0 };
-            let op = Output { x: value.address, out, len: value.bytes() as u32, halt };
+            let op = Output {
+                x: value.address,
+                out,
+                len: value.bytes() as u32,
+                halt,
+            };
             out += value.bytes();
             self.push(op, &self.model.nodes[outlet.node], value, 1, 0);
         }
@@ -192,7 +209,10 @@ impl<'a> Lowering<'a> {
     fn specs(&self, outlets: &[OutletId]) -> Lowers<Vec<TensorSpec>> {
         let spec = |outlet: &OutletId| {
             let value = self.value(*outlet)?;
-            let name = self.model.outlet_label(*outlet).unwrap_or(&self.model.nodes[outlet.node].name);
+            let name = self
+                .model
+                .outlet_label(*outlet)
+                .unwrap_or(&self.model.nodes[outlet.node].name);
             let dtype = match value.element {
                 Element::F32 => Dtype::F32,
                 Element::I8 => Dtype::I8,
@@ -200,7 +220,11 @@ impl<'a> Lowering<'a> {
                 Element::I64 => Dtype::I64,
             };
             let shape = value.shape.iter().map(|len| *len as u64).collect();
-            Ok(TensorSpec { name: name.to_string(), dtype, shape })
+            Ok(TensorSpec {
+                name: name.to_string(),
+                dtype,
+                shape,
+            })
         };
         outlets.iter().map(spec).collect()
     }
@@ -250,7 +274,11 @@ impl<'a> Lowering<'a> {
         if let AxisOp::Move(from, to) = op {
             let shape = &self.value(node.inputs[0])?.shape;
             let (low, high) = (*from.min(to), *from.max(to));
-            let crossed = if from < to { &shape[low + 1..=high] } else { &shape[low..high] };
+            let crossed = if from < to {
+                &shape[low + 1..=high]
+            } else {
+                &shape[low..high]
+            };
             if shape[*from] != 1 && crossed.iter().any(|len| *len != 1) {
                 return Err(self.unsupported(node, "a transposition that moves elements is not supported"));
             }
@@ -261,7 +289,9 @@ impl<'a> Lowering<'a> {
     /// The value at an outlet, constants included.
     fn value(&self, outlet: OutletId) -> Lowers<&Value> {
         let node = &self.model.nodes[outlet.node];
-        self.values.get(&outlet).ok_or_else(|| self.unsupported(node, "a constant is not supported here"))
+        self.values
+            .get(&outlet)
+            .ok_or_else(|| self.unsupported(node, "a constant is not supported here"))
     }
 
     /// An outlet's constant, if it is one.
@@ -275,19 +305,22 @@ impl<'a> Lowering<'a> {
         let tensor = self
             .constant(outlet)
             .ok_or_else(|| self.unsupported(node, "weights and parameters must be constants"))?;
-        let values = tensor.cast_to::<T>().and_then(|tensor| {
-            Ok(tensor.try_as_plain_ram()?.as_slice::<T>()?.to_vec())
-        });
+        let values = tensor
+            .cast_to::<T>()
+            .and_then(|tensor| Ok(tensor.try_as_plain_ram()?.as_slice::<T>()?.to_vec()));
         values.map_err(|error| self.unsupported(node, &error.to_string()))
     }
 
     fn shape(&self, outlet: OutletId) -> Lowers<Vec<usize>> {
         let node = &self.model.nodes[outlet.node];
         let shape = &node.outputs[outlet.slot].fact.shape;
-        shape.as_concrete().map(<[usize]>::to_vec).ok_or_else(|| LowerError::DynamicShape {
-            node: node.name.clone(),
-            shape: format!("{shape:?}"),
-        })
+        shape
+            .as_concrete()
+            .map(<[usize]>::to_vec)
+            .ok_or_else(|| LowerError::DynamicShape {
+                node: node.name.clone(),
+                shape: format!("{shape:?}"),
+            })
     }
 
     fn value_at(&self, outlet: OutletId, address: u64) -> Lowers<Value> {
@@ -301,7 +334,11 @@ impl<'a> Lowering<'a> {
             DatumType::I64 => Element::I64,
             _ => return Err(self.unsupported(node, &format!("the element type {datum:?} is not supported"))),
         };
-        let value = Value { address, element, shape };
+        let value = Value {
+            address,
+            element,
+            shape,
+        };
         if value.len() >= 1 << 30 {
             return Err(self.too_large(node));
         }
@@ -331,7 +368,10 @@ impl<'a> Lowering<'a> {
 
     /// The operator that makes an input, if nothing else sees what it makes.
     fn only_producer(&mut self, outlet: OutletId) -> Option<usize> {
-        let alone = self.model.nodes[outlet.node].outputs[outlet.slot].successors.len() == 1;
+        let alone = self.model.nodes[outlet.node].outputs[outlet.slot]
+            .successors
+            .len()
+            == 1;
         if !alone || self.model.outputs.contains(&outlet) {
             return None;
         }
@@ -347,6 +387,9 @@ impl<'a> Lowering<'a> {
     }
 
     fn too_large(&self, node: &TypedNode) -> LowerError {
-        LowerError::TooLarge { node: node.name.clone(), operator: node.op.name().to_string() }
+        LowerError::TooLarge {
+            node: node.name.clone(),
+            operator: node.op.name().to_string(),
+        }
     }
 }

@@ -13,7 +13,11 @@ pub struct PlanBuilder {
 impl PlanBuilder {
     /// A plan without operators.
     pub fn new() -> Self {
-        Self { params: vec![0; CHUNK], work_end: WORK, ops: Vec::new() }
+        Self {
+            params: vec![0; CHUNK],
+            work_end: WORK,
+            ops: Vec::new(),
+        }
     }
 
     /// Stores a constant and returns its address.

@@ -59,7 +59,13 @@ pub fn steps(op: &Op, index: u32, elements: u32, outer: u32) -> Option<Vec<Step>
 }
 
 fn step(op: u32, outer: u32, rows: [u32; 2], columns: [u32; 2], depth: [u32; 2]) -> Step {
-    Step { op, outer, rows, columns, depth }
+    Step {
+        op,
+        outer,
+        rows,
+        columns,
+        depth,
+    }
 }
 
 /// Chunks that `len` bytes touch, wherever they start.
@@ -69,11 +75,15 @@ fn chunks(len: u64) -> u64 {
 
 /// Ranges of at most `size` that cover `0..len`.
 fn ranges(len: u32, size: u32) -> impl Iterator<Item = [u32; 2]> + Clone {
-    (0..len).step_by(size.max(1) as usize).map(move |start| [start, len.min(start.saturating_add(size))])
+    (0..len)
+        .step_by(size.max(1) as usize)
+        .map(move |start| [start, len.min(start.saturating_add(size))])
 }
 
 fn rows(index: u32, len: u32, size: u32) -> Vec<Step> {
-    ranges(len, size).map(|rows| step(index, 0, rows, [0, 0], [0, 0])).collect()
+    ranges(len, size)
+        .map(|rows| step(index, 0, rows, [0, 0], [0, 0]))
+        .collect()
 }
 
 /// Halves `size` until its cost fits. `order` names what to halve, and down to where, one after the other.
@@ -93,7 +103,11 @@ fn shrink(
 
 fn dense(op: &Dense, index: u32) -> Option<Vec<Step>> {
     let blocks = op.columns.div_ceil(DENSE_BLOCK as u32);
-    let whole = Size { rows: op.rows, columns: blocks, depth: op.depth };
+    let whole = Size {
+        rows: op.rows,
+        columns: blocks,
+        depth: op.depth,
+    };
     let order: &[(fn(&mut Size) -> &mut u32, u32)] = &[
         (|size| &mut size.columns, 1),
         (|size| &mut size.rows, 1),
@@ -119,7 +133,11 @@ fn dense_cost(op: &Dense, size: &Size) -> Cost {
     let split = size.depth < op.depth;
     let sums = rows * chunks(4 * width);
     let block_bytes = depth.next_multiple_of(2) * DENSE_BLOCK as u64 * element;
-    let weights = if split { blocks * chunks(block_bytes) } else { chunks(blocks * block_bytes) };
+    let weights = if split {
+        blocks * chunks(block_bytes)
+    } else {
+        chunks(blocks * block_bytes)
+    };
     Cost {
         reads: rows * chunks(depth * element) + weights + if split { sums } else { 0 },
         writes: sums,
@@ -162,7 +180,9 @@ fn channel_ranges(channels: u32, group: u32, size: u32) -> Vec<[u32; 2]> {
         return ranges(channels, size / group * group).collect();
     }
     let groups = (0..channels / group).map(|index| index * group);
-    groups.flat_map(|start| ranges(group, size).map(move |[a, b]| [start + a, start + b])).collect()
+    groups
+        .flat_map(|start| ranges(group, size).map(move |[a, b]| [start + a, start + b]))
+        .collect()
 }
 
 /// Bytes of a band of rows of each of `planes` planes, and the chunks that they touch.
@@ -196,7 +216,11 @@ fn conv_cost(op: &Conv, size: &Size) -> Cost {
     let kernel = u64::from(op.window.kernel[0]) * u64::from(op.window.kernel[1]);
     let pixels = (rows * out_width).next_multiple_of(CONV_BLOCK as u64);
     let length = (depth * kernel).next_multiple_of(2);
-    let weights = if split { columns * chunks(length * element) } else { chunks(columns * length * element) };
+    let weights = if split {
+        columns * chunks(length * element)
+    } else {
+        chunks(columns * length * element)
+    };
     let sums = band_chunks(columns, rows, out_height, out_width * 4);
     let channels = columns.min(group_out).next_multiple_of(2);
     let image = depth * seen_rows * seen_width;
@@ -209,12 +233,19 @@ fn conv_cost(op: &Conv, size: &Size) -> Cost {
         arena: (image + seen_rows * width + channels * length + length * CONV_BLOCK as u64) * value
             + 4 * (channels * pixels + length)
             + 8 * columns,
-        fuel: products * value / 4 + groups * length * pixels * 8 + image * groups * 4 + columns * pixels * 30,
+        fuel: products * value / 4
+            + groups * length * pixels * 8
+            + image * groups * 4
+            + columns * pixels * 30,
     }
 }
 
 fn pool(op: &Pool, index: u32, channels: u32) -> Option<Vec<Step>> {
-    let whole = Size { rows: op.window.output[0], columns: channels, depth: 0 };
+    let whole = Size {
+        rows: op.window.output[0],
+        columns: channels,
+        depth: 0,
+    };
     let order: &[(fn(&mut Size) -> &mut u32, u32)] =
         &[(|size| &mut size.columns, 1), (|size| &mut size.rows, 1)];
     let size = shrink(whole, |size| pool_cost(op, size), order)?;
@@ -251,16 +282,30 @@ fn zip(op: &Zip, index: u32, elements: u32) -> Option<Vec<Step>> {
             op.period
         };
         let [x, y] = [size, y].map(|len| 4 * u64::from(len));
-        Cost { reads: chunks(x) + chunks(y), writes: chunks(x), arena: x + y, fuel: x * 30 }.fits()
+        Cost {
+            reads: chunks(x) + chunks(y),
+            writes: chunks(x),
+            arena: x + y,
+            fuel: x * 30,
+        }
+        .fits()
     };
-    let size = [ELEMENTS, ELEMENTS / 4].into_iter().find(|size| fits(elements.min(*size)))?;
+    let size = [ELEMENTS, ELEMENTS / 4]
+        .into_iter()
+        .find(|size| fits(elements.min(*size)))?;
     Some(rows(index, elements, size))
 }
 
 fn axis(index: u32, block: u32, outer: u32) -> Option<Vec<Step>> {
     let fits = |outer: u32| {
         let len = 4 * u64::from(block) * u64::from(outer);
-        Cost { reads: chunks(len), writes: chunks(2 * len), arena: 3 * len, fuel: len * 25 }.fits()
+        Cost {
+            reads: chunks(len),
+            writes: chunks(2 * len),
+            arena: 3 * len,
+            fuel: len * 25,
+        }
+        .fits()
     };
     let mut size = outer;
     while size > 1 && !fits(size) {

@@ -108,22 +108,46 @@ fn mixes() -> Vec<Mix> {
     let mut mixes = operators().iter().map(mix).collect::<Vec<_>>();
     let locals = |ty: &str| format!("(local {})", format!("{ty} ").repeat(64));
     mixes.push(Mix::new("local.get", "local.get $i32 drop "));
-    mixes.push(Mix::new("local.set of a vector", "local.get $v128 local.set $v128 "));
+    mixes.push(Mix::new(
+        "local.set of a vector",
+        "local.get $v128 local.set $v128 ",
+    ));
     mixes.push(Mix::new("i32.const", "i32.const 7 drop "));
-    mixes.push(Mix::new("select of vectors", "local.get $v128 local.get $v128 local.get $i32 select drop "));
+    mixes.push(Mix::new(
+        "select of vectors",
+        "local.get $v128 local.get $v128 local.get $i32 select drop ",
+    ));
     mixes.push(Mix {
         unroll: 1,
-        ..Mix::new("i32.load, pointer to pointer", &format!("i32.const 0 {} drop ", "i32.load ".repeat(100)))
+        ..Mix::new(
+            "i32.load, pointer to pointer",
+            &format!("i32.const 0 {} drop ", "i32.load ".repeat(100)),
+        )
     });
     for ty in ["i32", "i64", "f32", "f64", "v128"] {
-        mixes.push(Mix::new(&format!("{ty}.load"), &format!("i32.const 1001 {ty}.load drop ")));
-        mixes.push(Mix::new(&format!("{ty}.store"), &format!("i32.const 1001 local.get ${ty} {ty}.store ")));
+        mixes.push(Mix::new(
+            &format!("{ty}.load"),
+            &format!("i32.const 1001 {ty}.load drop "),
+        ));
+        mixes.push(Mix::new(
+            &format!("{ty}.store"),
+            &format!("i32.const 1001 local.get ${ty} {ty}.store "),
+        ));
     }
-    for op in ["v128.load8_splat", "v128.load64_splat", "v128.load8x8_s", "v128.load32x2_u", "v128.load64_zero"] {
+    for op in [
+        "v128.load8_splat",
+        "v128.load64_splat",
+        "v128.load8x8_s",
+        "v128.load32x2_u",
+        "v128.load64_zero",
+    ] {
         mixes.push(Mix::new(op, &format!("i32.const 1001 {op} drop ")));
     }
     for op in ["v128.load8_lane 15", "v128.load64_lane 1"] {
-        mixes.push(Mix::new(op, &format!("i32.const 1001 local.get $v128 {op} drop ")));
+        mixes.push(Mix::new(
+            op,
+            &format!("i32.const 1001 local.get $v128 {op} drop "),
+        ));
     }
     for op in ["v128.store8_lane 15", "v128.store64_lane 1"] {
         mixes.push(Mix::new(op, &format!("i32.const 1001 local.get $v128 {op} ")));
@@ -136,16 +160,24 @@ fn mixes() -> Vec<Mix> {
              local.get $i32 i32.const 0x3779b1 i32.mul i32.const 0x41c6 i32.add local.set $i32 ",
         )
     });
-    mixes.push(Mix::new("global.get and set of a vector", "global.get $g global.set $g ")
-        .with("(global $g (mut v128) (v128.const i64x2 1 2))"));
+    mixes.push(
+        Mix::new("global.get and set of a vector", "global.get $g global.set $g ")
+            .with("(global $g (mut v128) (v128.const i64x2 1 2))"),
+    );
     mixes.push(Mix::new("memory.size", "memory.size drop "));
     mixes.push(Mix::new("if", "local.get $i32 if end "));
     mixes.push(Mix::new("block and br", "block br 0 end "));
-    mixes.push(Mix::new("br_if, not taken", "block local.get $i32 i32.eqz br_if 0 end "));
+    mixes.push(Mix::new(
+        "br_if, not taken",
+        "block local.get $i32 i32.eqz br_if 0 end ",
+    ));
     mixes.push(Mix::new("loop once", "loop end "));
     mixes.push(Mix::new(
         "br_table of 200",
-        &format!("block block local.get $i32 br_table {} end end ", "0 1 ".repeat(100)),
+        &format!(
+            "block block local.get $i32 br_table {} end end ",
+            "0 1 ".repeat(100)
+        ),
     ));
     mixes.push(Mix::new("call of an empty function", "call $f ").with("(func $f)"));
     for ty in ["i32", "v128"] {
@@ -155,9 +187,12 @@ fn mixes() -> Vec<Mix> {
         );
     }
     mixes.push(
-        Mix::new("call of a function with 8 parameters", "i32.const 1 i32.const 1 i32.const 1 i32.const 1
-             i32.const 1 i32.const 1 i32.const 1 i32.const 1 call $f ")
-            .with("(func $f (param i32 i32 i32 i32 i32 i32 i32 i32))"),
+        Mix::new(
+            "call of a function with 8 parameters",
+            "i32.const 1 i32.const 1 i32.const 1 i32.const 1
+             i32.const 1 i32.const 1 i32.const 1 i32.const 1 call $f ",
+        )
+        .with("(func $f (param i32 i32 i32 i32 i32 i32 i32 i32))"),
     );
     let chain = |depth: usize, locals: &str| {
         (0..depth).fold(format!("(func $f{depth} {locals})"), |items, index| {

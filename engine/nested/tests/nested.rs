@@ -6,8 +6,8 @@ mod host;
 mod programs;
 
 use assay_engine::{
-    limits::STEP_FUEL, memory::ProofNode, witness::StepWitness, Executor, Hash, Machine, Program, ProgramError,
-    Status, TrapReason, WasmiExecutor,
+    limits::STEP_FUEL, memory::ProofNode, witness::StepWitness, Executor, Hash, Machine, Program,
+    ProgramError, Status, TrapReason, WasmiExecutor,
 };
 use host::Host;
 
@@ -113,7 +113,10 @@ fn step_uses_the_same_fuel_in_a_runtime_up_to_the_limit() {
 #[test]
 fn program_check_gives_the_same_verdict_in_a_runtime() {
     let host = Host::new();
-    let mut modules = programs::all().into_iter().map(|run| run.code).collect::<Vec<_>>();
+    let mut modules = programs::all()
+        .into_iter()
+        .map(|run| run.code)
+        .collect::<Vec<_>>();
     let step = r#"(func (export "step") (param i64) (result i64) local.get 0)"#;
     let memory = r#"(memory (export "memory") 1 1)"#;
     for text in [

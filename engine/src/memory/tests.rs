@@ -27,7 +27,10 @@ impl Model {
     }
 
     fn chunks(&self) -> BTreeSet<u32> {
-        self.0.keys().map(|addr| (addr / CHUNK_LEN as u64) as u32).collect()
+        self.0
+            .keys()
+            .map(|addr| (addr / CHUNK_LEN as u64) as u32)
+            .collect()
     }
 
     fn root(&self) -> Hash {

@@ -60,13 +60,20 @@ fn bytes_that_are_no_module_are_refused() {
         module[..module.len() - 1].to_vec(),
         [&module[..], b"\0"].concat(),
     ] {
-        assert_eq!(Program::new(code.clone()), Err(ProgramError::Invalid), "{code:x?}");
+        assert_eq!(
+            Program::new(code.clone()),
+            Err(ProgramError::Invalid),
+            "{code:x?}"
+        );
     }
 }
 
 #[test]
 fn body_of_the_wrong_type_is_refused() {
-    assert_eq!(with("(func (result i32) i64.const 0)"), Err(ProgramError::Invalid));
+    assert_eq!(
+        with("(func (result i32) i64.const 0)"),
+        Err(ProgramError::Invalid)
+    );
 }
 
 #[test]
@@ -94,7 +101,9 @@ fn every_proposal_that_is_off_is_refused() {
         "64-bit memory"
     );
     assert_eq!(
-        check(&format!(r#"(module (memory (export "memory") 65536 65536 (pagesize 1)) {STEP})"#)),
+        check(&format!(
+            r#"(module (memory (export "memory") 65536 65536 (pagesize 1)) {STEP})"#
+        )),
         Err(ProgramError::Invalid),
         "custom page sizes"
     );
@@ -334,9 +343,18 @@ pub(crate) fn hostile_modules() -> Vec<(&'static str, String)> {
     let body = |text: String| module(format!("(func (local i32) {text})"));
     let v128_locals = format!("(local {})", "v128 ".repeat(64));
     vec![
-        ("one long body", body("(local.set 0 (i32.add (local.get 0) (i32.const 1)))".repeat(18_000))),
-        ("deep blocks", body("block ".repeat(40_000) + &"end ".repeat(40_000))),
-        ("deep loops", body("loop ".repeat(40_000) + &"end ".repeat(40_000))),
+        (
+            "one long body",
+            body("(local.set 0 (i32.add (local.get 0) (i32.const 1)))".repeat(18_000)),
+        ),
+        (
+            "deep blocks",
+            body("block ".repeat(40_000) + &"end ".repeat(40_000)),
+        ),
+        (
+            "deep loops",
+            body("loop ".repeat(40_000) + &"end ".repeat(40_000)),
+        ),
         (
             "deep ifs",
             body("local.get 0 if ".repeat(24_000) + &"end ".repeat(24_000)),
@@ -351,7 +369,10 @@ pub(crate) fn hostile_modules() -> Vec<(&'static str, String)> {
         ),
         (
             "one long table of branches",
-            body(format!("block block (br_table {} (local.get 0)) end end", "0 1 ".repeat(60_000))),
+            body(format!(
+                "block block (br_table {} (local.get 0)) end end",
+                "0 1 ".repeat(60_000)
+            )),
         ),
         (
             "many tables of branches that carry a value",
@@ -382,7 +403,8 @@ pub(crate) fn hostile_modules() -> Vec<(&'static str, String)> {
         ),
         ("many types", {
             let types = (0..30_000u32).map(|index| {
-                let params = (0..3).map(|shift| ["i32 ", "i64 ", "f32 ", "f64 "][(index >> (2 * shift) & 3) as usize]);
+                let params =
+                    (0..3).map(|shift| ["i32 ", "i64 ", "f32 ", "f64 "][(index >> (2 * shift) & 3) as usize]);
                 format!("(type (func (param {})))", params.collect::<String>())
             });
             module(types.take(18_000).collect())
@@ -393,7 +415,10 @@ pub(crate) fn hostile_modules() -> Vec<(&'static str, String)> {
         ),
         ("many exports", {
             let exports = (0..16_000).map(|index| format!("(export \"{index:x}\" (global $g))"));
-            module(format!("(global $g i32 (i32.const 0)) {}", exports.collect::<String>()))
+            module(format!(
+                "(global $g i32 (i32.const 0)) {}",
+                exports.collect::<String>()
+            ))
         }),
         (
             "many imports",

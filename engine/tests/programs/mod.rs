@@ -174,7 +174,11 @@ pub fn all() -> Vec<Run> {
         // The input is a chunk, too.
         ("64 chunks read", [0, 0, 63], None),
         ("65 chunks read", [0, 0, 64], Some(TrapReason::TooManyReads)),
-        ("64 chunks written and read back, and 64 others read", [64, 64, 63], None),
+        (
+            "64 chunks written and read back, and 64 others read",
+            [64, 64, 63],
+            None,
+        ),
     ] {
         runs.push(Run {
             name: name.into(),
@@ -264,7 +268,10 @@ pub fn deepest() -> Vec<u8> {
             "v128 ".repeat(LIVE as usize)
         );
         for local in 1..=LIVE {
-            let _ = write!(text, "(local.set {local} (i64x2.splat (i64.add (local.get 0) (i64.const {local}))))");
+            let _ = write!(
+                text,
+                "(local.set {local} (i64x2.splat (i64.add (local.get 0) (i64.const {local}))))"
+            );
         }
         for local in 1..=LIVE {
             let _ = write!(text, "local.get {local} ");

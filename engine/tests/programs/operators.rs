@@ -114,8 +114,16 @@ pub fn operators() -> Vec<Operator> {
             let names = names.split_whitespace();
             names.map(|op| format!("{name}.{op} ")).collect::<String>()
         };
-        add(&prefixed("abs neg ceil floor trunc nearest sqrt"), &[float], float);
-        add(&prefixed("add sub mul div min max copysign"), &[float, float], float);
+        add(
+            &prefixed("abs neg ceil floor trunc nearest sqrt"),
+            &[float],
+            float,
+        );
+        add(
+            &prefixed("add sub mul div min max copysign"),
+            &[float, float],
+            float,
+        );
         add(&prefixed("eq ne lt gt le ge"), &[float, float], I32);
         add(&prefixed("convert_i32_s convert_i32_u"), &[I32], float);
         add(&prefixed("convert_i64_s convert_i64_u"), &[I64], float);
@@ -139,12 +147,24 @@ pub fn operators() -> Vec<Operator> {
         };
         add(&prefixed("clz ctz popcnt extend8_s extend16_s"), &[int], int);
         add(&prefixed("eqz"), &[int], I32);
-        add(&prefixed("add sub mul and or xor shl shr_s shr_u rotl rotr"), &[int, int], int);
-        add(&prefixed("eq ne lt_s lt_u gt_s gt_u le_s le_u ge_s ge_u"), &[int, int], I32);
+        add(
+            &prefixed("add sub mul and or xor shl shr_s shr_u rotl rotr"),
+            &[int, int],
+            int,
+        );
+        add(
+            &prefixed("eq ne lt_s lt_u gt_s gt_u le_s le_u ge_s ge_u"),
+            &[int, int],
+            I32,
+        );
         // A divisor that is odd and positive.
         let divisor = format!(
             "{name}.const/{}/{name}.and/{name}.const/1/{name}.or/",
-            if int == I32 { "0x7fffffff" } else { "0x7fffffffffffffff" }
+            if int == I32 {
+                "0x7fffffff"
+            } else {
+                "0x7fffffffffffffff"
+            }
         );
         for op in ["div_s", "div_u", "rem_s", "rem_u"] {
             add(&format!("{divisor}{name}.{op}"), &[int, int], int);
@@ -181,7 +201,11 @@ pub fn operators() -> Vec<Operator> {
         };
         add(&prefixed("abs neg"), &[V128], V128);
         add(&prefixed("all_true bitmask"), &[V128], I32);
-        add(&prefixed("add sub eq ne lt_s gt_s le_s ge_s"), &[V128, V128], V128);
+        add(
+            &prefixed("add sub eq ne lt_s gt_s le_s ge_s"),
+            &[V128, V128],
+            V128,
+        );
         add(&prefixed("shl shr_s shr_u"), &[V128, I32], V128);
         if shape != "i64x2" {
             add(
@@ -223,7 +247,11 @@ pub fn operators() -> Vec<Operator> {
         for half in ["low", "high"] {
             for sign in ["s", "u"] {
                 add(&format!("{wide}.extend_{half}_{narrow}_{sign}"), &[V128], V128);
-                add(&format!("{wide}.extmul_{half}_{narrow}_{sign}"), &[V128, V128], V128);
+                add(
+                    &format!("{wide}.extmul_{half}_{narrow}_{sign}"),
+                    &[V128, V128],
+                    V128,
+                );
             }
         }
     }
@@ -264,12 +292,23 @@ pub fn text() -> String {
           (import \"assay\" \"halt\" (func $halt (param i64)))
           (memory (export \"memory\") 1 1)\n",
     );
-    let bytes = |bytes: Vec<u8>| bytes.iter().map(|byte| format!("\\{byte:02x}")).collect::<String>();
+    let bytes = |bytes: Vec<u8>| {
+        bytes
+            .iter()
+            .map(|byte| format!("\\{byte:02x}"))
+            .collect::<String>()
+    };
     let f32_table = F32_VALUES.iter().cycle().take(F32_VALUES.len() + 4);
     let f64_table = F64_VALUES.iter().cycle().take(F64_VALUES.len() + 2);
     for (at, table) in [
-        (F32_TABLE, f32_table.flat_map(|value| value.to_le_bytes()).collect()),
-        (F64_TABLE, f64_table.flat_map(|value| value.to_le_bytes()).collect()),
+        (
+            F32_TABLE,
+            f32_table.flat_map(|value| value.to_le_bytes()).collect(),
+        ),
+        (
+            F64_TABLE,
+            f64_table.flat_map(|value| value.to_le_bytes()).collect(),
+        ),
     ] {
         let _ = writeln!(text, "(data (i32.const {at}) \"{}\")", bytes(table));
     }

@@ -85,9 +85,8 @@ impl Region {
     /// Fills `values` with the little-endian values at `offset`.
     pub fn read_values<T: Value>(self, offset: u64, values: &mut [T]) {
         // SAFETY: every bit pattern is a `Value`, and the bytes are those of the slice.
-        let bytes = unsafe {
-            core::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), size_of_val(values))
-        };
+        let bytes =
+            unsafe { core::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), size_of_val(values)) };
         self.read(offset, bytes);
     }
 
@@ -109,8 +108,7 @@ impl WritableRegion {
     /// Puts `values` at `offset`, little-endian.
     pub fn write_values<T: Value>(self, offset: u64, values: &[T]) {
         // SAFETY: a `Value` has no padding, and the bytes are those of the slice.
-        let bytes =
-            unsafe { core::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) };
+        let bytes = unsafe { core::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) };
         self.write(offset, bytes);
     }
 

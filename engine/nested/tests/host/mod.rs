@@ -37,9 +37,9 @@ impl Host {
         };
         let mut externalities = BasicExternalities::default();
         let context = CallContext::Onchain { import: false };
-        let (result, _) =
-            self.executor
-                .call(&mut externalities, &code, export, &arguments.encode(), context);
+        let (result, _) = self
+            .executor
+            .call(&mut externalities, &code, export, &arguments.encode(), context);
         let encoded = result.unwrap_or_else(|error| panic!("`{export}` failed: {error}"));
         R::decode(&mut &encoded[..]).expect("an export's result decodes")
     }

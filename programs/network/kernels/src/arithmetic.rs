@@ -40,11 +40,7 @@ pub trait Arithmetic {
     ) -> Result<(), Fault>;
 
     /// `sums[j, p] += sum over k of weights[j][k] * columns[k, p]`, for two output channels and one block of pixels.
-    fn conv(
-        sums: [&mut [Self::Sum; CONV_BLOCK]; 2],
-        weights: [&[Self::Value]; 2],
-        columns: &[Self::Value],
-    );
+    fn conv(sums: [&mut [Self::Sum; CONV_BLOCK]; 2], weights: [&[Self::Value]; 2], columns: &[Self::Value]);
 
     /// Turns sums into the output's bytes, in place. `channels` gives the bias and the multiplier of each sum.
     fn finish<'a>(
@@ -171,7 +167,12 @@ impl Arithmetic for Quantized {
 
     fn dense(sums: &mut [i32; DENSE_BLOCK], x: &[i16], weights: &[i8]) {
         let mut lanes = load_integers(sums);
-        for (pair, weights) in x.as_chunks().0.iter().zip(weights.as_chunks::<{ 2 * DENSE_BLOCK }>().0) {
+        for (pair, weights) in x
+            .as_chunks()
+            .0
+            .iter()
+            .zip(weights.as_chunks::<{ 2 * DENSE_BLOCK }>().0)
+        {
             let pair = I16x8::splat(pair);
             for (lane, weights) in lanes.iter_mut().zip(weights.as_chunks().0) {
                 *lane = lane.add_products(pair, I16x8::widen(weights));
@@ -255,7 +256,11 @@ fn gather<T: Pod, const PAIR: usize, const LEN: usize>(
     offsets: &[u32],
     columns: &mut [T],
 ) -> Result<(), Fault> {
-    let runs = bases.as_chunks::<4>().0.iter().all(|[a, b, c, d]| [a + 1, a + 2, a + 3] == [*b, *c, *d]);
+    let runs = bases
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .all(|[a, b, c, d]| [a + 1, a + 2, a + 3] == [*b, *c, *d]);
     let columns = columns.as_chunks_mut::<LEN>().0;
     for (offsets, column) in offsets.as_chunks::<PAIR>().0.iter().zip(columns) {
         for (j, offset) in offsets.iter().enumerate() {
@@ -289,7 +294,9 @@ fn gather_runs<T: Pod, const PAIR: usize>(
     column: &mut [T],
 ) -> Result<(), Fault> {
     for (places, [base, ..]) in column.chunks_mut(4 * PAIR).zip(bases.as_chunks::<4>().0) {
-        let run = window.get(*base as usize..).and_then(|rest| rest.first_chunk::<4>());
+        let run = window
+            .get(*base as usize..)
+            .and_then(|rest| rest.first_chunk::<4>());
         let run = run.ok_or(Fault::BadTile)?;
         for (place, value) in places.iter_mut().step_by(PAIR).zip(run) {
             *place = *value;

@@ -7,12 +7,7 @@ use crate::{range_len, Fault};
 
 /// Computes a tile; see [`Softmax`].
 #[inline(never)]
-pub fn softmax<M: Memory>(
-    memory: &mut M,
-    arena: &mut Arena,
-    op: &Softmax,
-    step: &Step,
-) -> Result<(), Fault> {
+pub fn softmax<M: Memory>(memory: &mut M, arena: &mut Arena, op: &Softmax, step: &Step) -> Result<(), Fault> {
     let outer = range_len(step.rows, u32::MAX)?;
     let (len, inner) = (op.len as usize, op.inner as usize);
     let values = arena.take::<f32>(outer * len * inner)?;
@@ -29,7 +24,10 @@ pub fn softmax<M: Memory>(
 
 /// Turns the values at every `stride`th place into their softmax.
 fn normalize(values: &mut [f32], stride: usize) {
-    let greatest = values.iter().step_by(stride).fold(f32::NEG_INFINITY, |m, v| if *v > m { *v } else { m });
+    let greatest = values
+        .iter()
+        .step_by(stride)
+        .fold(f32::NEG_INFINITY, |m, v| if *v > m { *v } else { m });
     let mut sum = 0.0;
     for value in values.iter_mut().step_by(stride) {
         *value = libm::expf(*value - greatest);
@@ -42,12 +40,7 @@ fn normalize(values: &mut [f32], stride: usize) {
 
 /// Computes a tile; see [`ArgMax`].
 #[inline(never)]
-pub fn arg_max<M: Memory>(
-    memory: &mut M,
-    arena: &mut Arena,
-    op: &ArgMax,
-    step: &Step,
-) -> Result<(), Fault> {
+pub fn arg_max<M: Memory>(memory: &mut M, arena: &mut Arena, op: &ArgMax, step: &Step) -> Result<(), Fault> {
     let outer = range_len(step.rows, u32::MAX)?;
     let (len, inner) = (op.len as usize, op.inner as usize);
     let values = arena.take::<f32>(outer * len * inner)?;

@@ -24,7 +24,13 @@ pub fn run<M: Memory, A: Arithmetic>(
     while channel < step.columns[1] {
         let group = channel / group_out;
         let end = step.columns[1].min((group + 1) * group_out);
-        let tile = Tile { op, step, group, group_in, channels: [channel, end] };
+        let tile = Tile {
+            op,
+            step,
+            group,
+            group_in,
+            channels: [channel, end],
+        };
         tile.run::<M, A>(memory, &mut arena.scope())?;
         channel = end;
     }
@@ -51,7 +57,11 @@ impl Tile<'_> {
         let sums = arena.zeros::<A::Sum>(count.next_multiple_of(2) * image.outputs_filled())?;
         if self.step.depth[0] > 0 {
             for (sums, channel) in sums.chunks_mut(image.outputs_filled()).zip(self.channels()) {
-                read_values(memory, self.address(self.op.sums, channel, 4), &mut sums[..outputs]);
+                read_values(
+                    memory,
+                    self.address(self.op.sums, channel, 4),
+                    &mut sums[..outputs],
+                );
             }
         }
         self.multiply::<A>(arena, &image, pixels, weights, sums)?;
@@ -130,9 +140,8 @@ impl Tile<'_> {
         let weights = arena.take::<A::Value>(self.count().next_multiple_of(2) * filled)?;
         let stride = u64::from(self.group_in) * self.kernel_len() as u64;
         let start = u64::from(self.step.depth[0]) * self.kernel_len() as u64;
-        let address = |channel| {
-            self.op.weights + (u64::from(channel) * stride + start) * u64::from(element.size())
-        };
+        let address =
+            |channel| self.op.weights + (u64::from(channel) * stride + start) * u64::from(element.size());
         if filled as u64 == stride {
             let (all, rest) = weights.split_at_mut(self.count() * filled);
             A::load(memory, arena, (element, 0), address(self.channels[0]), all)?;

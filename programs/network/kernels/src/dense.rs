@@ -60,7 +60,11 @@ impl Tile {
     fn new(op: &Dense, step: &Step, width: usize) -> Self {
         let first_column = step.columns[0] * DENSE_BLOCK as u32;
         let columns = width.min(op.columns.saturating_sub(first_column) as usize);
-        Self { first_column, columns, row_len: op.columns }
+        Self {
+            first_column,
+            columns,
+            row_len: op.columns,
+        }
     }
 
     /// Address of the tile's part of `row` in a tensor of the output's shape.
@@ -86,7 +90,8 @@ fn multiply<M: Memory, A: Arithmetic>(
     let filled = depth.next_multiple_of(A::PAIR);
     let blocks = (step.columns[1] - step.columns[0]) as usize;
     let weight_size = size_of::<A::Weight>();
-    let block_bytes = u64::from(op.depth).next_multiple_of(A::PAIR as u64) * (DENSE_BLOCK * weight_size) as u64;
+    let block_bytes =
+        u64::from(op.depth).next_multiple_of(A::PAIR as u64) * (DENSE_BLOCK * weight_size) as u64;
     let slice_depth = DENSE_SLICE / (DENSE_BLOCK * weight_size);
     let mut arena = arena.scope();
     let buffer = arena.take::<A::Weight>(slice_depth.min(filled) * DENSE_BLOCK)?;

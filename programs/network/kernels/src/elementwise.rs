@@ -72,7 +72,11 @@ pub fn zip<M: Memory>(memory: &mut M, arena: &mut Arena, op: &Zip, step: &Step) 
     read_values(memory, op.y + 4 * u64::from(seen[0]), y);
     for (x, i) in x.iter_mut().zip(step.rows[0]..) {
         let y = y[(i / op.inner % op.period - seen[0]) as usize];
-        *x = if op.swapped == 0 { operate(op.operation, *x, y) } else { operate(op.operation, y, *x) };
+        *x = if op.swapped == 0 {
+            operate(op.operation, *x, y)
+        } else {
+            operate(op.operation, y, *x)
+        };
     }
     function::apply(&op.activation, x);
     write_values(memory, op.out + 4 * u64::from(step.rows[0]), x);

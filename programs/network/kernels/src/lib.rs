@@ -97,12 +97,7 @@ fn read_record<M: Memory, const N: usize>(memory: &mut M, address: u64) -> [u8; 
 }
 
 /// Executes a tile; returns the answer's length if the operator halts.
-fn run_op<M: Memory>(
-    memory: &mut M,
-    arena: &mut Arena,
-    op: &Op,
-    step: &Step,
-) -> Result<Option<u64>, Fault> {
+fn run_op<M: Memory>(memory: &mut M, arena: &mut Arena, op: &Op, step: &Step) -> Result<Option<u64>, Fault> {
     match op {
         Op::Output(op) => return output(memory, arena, op),
         Op::Dense(op) => match op.x_element {

@@ -32,7 +32,10 @@ impl<'a> Arena<'a> {
 
     /// `len` values of whatever bits lie there, or [`Fault::OutOfArena`]. `T` has at most 8 bytes.
     pub fn take<T: Pod>(&mut self, len: usize) -> Result<&'a mut [T], Fault> {
-        let words = len.checked_mul(size_of::<T>()).ok_or(Fault::OutOfArena)?.div_ceil(8);
+        let words = len
+            .checked_mul(size_of::<T>())
+            .ok_or(Fault::OutOfArena)?
+            .div_ceil(8);
         let free = core::mem::take(&mut self.free);
         let (taken, free) = free.split_at_mut_checked(words).ok_or(Fault::OutOfArena)?;
         self.free = free;

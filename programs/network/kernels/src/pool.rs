@@ -14,9 +14,9 @@ pub fn run<M: Memory>(memory: &mut M, arena: &mut Arena, op: &Pool, step: &Step)
         (Element::F32, Reduction::Max) => channels(memory, arena, op, step, greatest::<f32>),
         (Element::I8, Reduction::Max) => channels(memory, arena, op, step, greatest::<i8>),
         (Element::U8, Reduction::Max) => channels(memory, arena, op, step, greatest::<u8>),
-        (Element::F32, Reduction::Mean) => channels(memory, arena, op, step, |under| {
-            sum(under) / under.len() as f32
-        }),
+        (Element::F32, Reduction::Mean) => {
+            channels(memory, arena, op, step, |under| sum(under) / under.len() as f32)
+        }
         (Element::F32, Reduction::MeanWithPadding) => channels(memory, arena, op, step, |under| {
             sum(under) / (op.window.kernel[0] * op.window.kernel[1]) as f32
         }),
@@ -46,8 +46,7 @@ fn channels<M: Memory, T: Pod>(
     for channel in step.columns[0]..step.columns[1] {
         let first = (u64::from(channel) * height as u64 + seen.start as u64) * width as u64;
         read_values(memory, op.x + first * size, image);
-        let pixels = (step.rows[0]..step.rows[1])
-            .flat_map(|y| (0..window.output[1]).map(move |x| (y, x)));
+        let pixels = (step.rows[0]..step.rows[1]).flat_map(|y| (0..window.output[1]).map(move |x| (y, x)));
         for (value, (y, x)) in out.iter_mut().zip(pixels) {
             let count = collect(image, window, seen.start, [y, x], under);
             *value = reduce(&under[..count]);
@@ -84,8 +83,13 @@ fn collect<T: Pod>(image: &[T], window: &Window, first: usize, at: [u32; 2], und
 
 /// The places along an axis that the window of output `at` sees, padding left out.
 fn places(window: &Window, axis: usize, at: u32) -> impl Iterator<Item = usize> + Clone {
-    let [start, padding, dilation, kernel, len] =
-        [at * window.stride[axis], window.padding[axis], window.dilation[axis], window.kernel[axis], window.input[axis]];
+    let [start, padding, dilation, kernel, len] = [
+        at * window.stride[axis],
+        window.padding[axis],
+        window.dilation[axis],
+        window.kernel[axis],
+        window.input[axis],
+    ];
     let skipped = padding.saturating_sub(start).div_ceil(dilation);
     let first = start + skipped * dilation - padding;
     let inside = len.saturating_sub(first).div_ceil(dilation);

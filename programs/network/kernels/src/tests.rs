@@ -65,7 +65,13 @@ impl Host {
 }
 
 fn tile(rows: [u32; 2], columns: [u32; 2], depth: [u32; 2]) -> Step {
-    Step { op: 0, outer: 0, rows, columns, depth }
+    Step {
+        op: 0,
+        outer: 0,
+        rows,
+        columns,
+        depth,
+    }
 }
 
 fn bits(values: &[f32]) -> Vec<u32> {
@@ -83,7 +89,9 @@ fn floats(from: usize, len: usize) -> Vec<f32> {
 }
 
 fn bytes(from: usize, len: usize) -> Vec<i8> {
-    (from..from + len).map(|index| (noise(index) * 128.0) as i8).collect()
+    (from..from + len)
+        .map(|index| (noise(index) * 128.0) as i8)
+        .collect()
 }
 
 fn finish(element: Element, zero: i32) -> Finish {
@@ -91,8 +99,20 @@ fn finish(element: Element, zero: i32) -> Finish {
         Element::F32 => Activation::of(Function::Relu),
         _ => Activation::NONE,
     };
-    let (low, high) = if element == Element::U8 { (0, 255) } else { (-128, 127) };
-    Finish { element, bias: BIAS, multiplier: MULTIPLIER, activation, zero, low, high }
+    let (low, high) = if element == Element::U8 {
+        (0, 255)
+    } else {
+        (-128, 127)
+    };
+    Finish {
+        element,
+        bias: BIAS,
+        multiplier: MULTIPLIER,
+        activation,
+        zero,
+        low,
+        high,
+    }
 }
 
 fn relu(value: f32) -> f32 {
@@ -110,7 +130,10 @@ fn requantize(sum: i32, multiplier: f32, zero: i32) -> u8 {
 /// Cuts `0..len` in two, the first part even.
 fn halves(len: u32) -> Vec<[u32; 2]> {
     let middle = len / 2 / 2 * 2;
-    [[0, middle], [middle, len]].into_iter().filter(|[a, b]| a < b).collect()
+    [[0, middle], [middle, len]]
+        .into_iter()
+        .filter(|[a, b]| a < b)
+        .collect()
 }
 
 fn dense_steps(op: &Dense, split: bool) -> Vec<Step> {
@@ -121,7 +144,11 @@ fn dense_steps(op: &Dense, split: bool) -> Vec<Step> {
     let mut steps = Vec::new();
     for rows in halves(op.rows) {
         for columns in halves(blocks) {
-            steps.extend(halves(op.depth).into_iter().map(|depth| tile(rows, columns, depth)));
+            steps.extend(
+                halves(op.depth)
+                    .into_iter()
+                    .map(|depth| tile(rows, columns, depth)),
+            );
         }
     }
     steps
@@ -145,7 +172,18 @@ fn dense_layout<T: Copy>(weights: &[T], columns: usize, pair: usize, zero: T) ->
 
 fn dense(rows: u32, columns: u32, depth: u32, x_element: Element, x_zero: i32, out: Element) -> Dense {
     let (x, weights, sums) = (INPUT, WEIGHTS, SUMS);
-    Dense { x, weights, out: OUT, sums, rows, columns, depth, x_element, x_zero, finish: finish(out, 3) }
+    Dense {
+        x,
+        weights,
+        out: OUT,
+        sums,
+        rows,
+        columns,
+        depth,
+        x_element,
+        x_zero,
+        finish: finish(out, 3),
+    }
 }
 
 proptest! {
@@ -322,7 +360,15 @@ prop_compose! {
 }
 
 fn conv(geometry: &Geometry, quantized: bool) -> Conv {
-    let Geometry { groups, input, kernel, stride, dilation, padding, .. } = *geometry;
+    let Geometry {
+        groups,
+        input,
+        kernel,
+        stride,
+        dilation,
+        padding,
+        ..
+    } = *geometry;
     let output = [0, 1].map(|axis| {
         let reach = (kernel[axis] - 1) * dilation[axis] + 1;
         (input[axis] + 2 * padding[axis]).saturating_sub(reach) / stride[axis] + 1
@@ -337,7 +383,14 @@ fn conv(geometry: &Geometry, quantized: bool) -> Conv {
         groups,
         x_element: if quantized { Element::I8 } else { Element::F32 },
         x_zero: if quantized { geometry.x_zero } else { 0 },
-        window: Window { input, output, kernel, stride, dilation, padding },
+        window: Window {
+            input,
+            output,
+            kernel,
+            stride,
+            dilation,
+            padding,
+        },
         finish: finish(if quantized { Element::U8 } else { Element::F32 }, 3),
     }
 }
@@ -365,12 +418,33 @@ fn conv_steps(op: &Conv, split: bool) -> Vec<Step> {
 fn an_elementwise_function_reads_and_writes_quantized_tensors() {
     let mut host = Host::default();
     host.put(INPUT, &[0.5_f32, -0.5, 1.5, 2.5, 1000.0, -1000.0, f32::NAN]);
-    let to = Quantization { element: Element::U8, scale: 1.0, zero: 10 };
-    let op = Map { x: INPUT, out: OUT, from: Quantization::F32, to, activation: Activation::NONE };
-    host.run(op, &[tile([0, 3], [0, 0], [0, 0]), tile([3, 6], [0, 0], [0, 0])]).unwrap();
+    let to = Quantization {
+        element: Element::U8,
+        scale: 1.0,
+        zero: 10,
+    };
+    let op = Map {
+        x: INPUT,
+        out: OUT,
+        from: Quantization::F32,
+        to,
+        activation: Activation::NONE,
+    };
+    host.run(op, &[tile([0, 3], [0, 0], [0, 0]), tile([3, 6], [0, 0], [0, 0])])
+        .unwrap();
     assert_eq!(host.get::<u8>(OUT, 6), [10, 10, 12, 12, 255, 0]);
-    let from = Quantization { element: Element::U8, scale: 0.25, zero: 10 };
-    let op = Map { x: OUT, out: SUMS, from, to: Quantization::F32, activation: Activation::of(Function::Neg) };
+    let from = Quantization {
+        element: Element::U8,
+        scale: 0.25,
+        zero: 10,
+    };
+    let op = Map {
+        x: OUT,
+        out: SUMS,
+        from,
+        to: Quantization::F32,
+        activation: Activation::of(Function::Neg),
+    };
     host.run(op, &[tile([2, 6], [0, 0], [0, 0])]).unwrap();
     assert_eq!(host.get::<f32>(SUMS, 6), [0.0, 0.0, -0.5, -0.5, -61.25, 2.5]);
 }
@@ -385,9 +459,20 @@ fn a_function_of_two_tensors_repeats_the_smaller_in_any_tiles() {
         host.put(WEIGHTS, &y);
         let (operation, activation) = (Operation::Sub, Activation::NONE);
         let (x_at, y_at) = (INPUT, WEIGHTS);
-        let op = Zip { x: x_at, y: y_at, out: OUT, operation, swapped: 1, inner: 4, period: 3, activation };
-        let steps: Vec<Step> =
-            (0..24).step_by(size).map(|i| tile([i, 24.min(i + size as u32)], [0, 0], [0, 0])).collect();
+        let op = Zip {
+            x: x_at,
+            y: y_at,
+            out: OUT,
+            operation,
+            swapped: 1,
+            inner: 4,
+            period: 3,
+            activation,
+        };
+        let steps: Vec<Step> = (0..24)
+            .step_by(size)
+            .map(|i| tile([i, 24.min(i + size as u32)], [0, 0], [0, 0]))
+            .collect();
         host.run(op, &steps).unwrap();
         let expected: Vec<f32> = x.iter().enumerate().map(|(i, x)| y[i / 4 % 3] - x).collect();
         assert_eq!(bits(&host.get(OUT, 24)), bits(&expected));
@@ -401,22 +486,55 @@ fn softmax_and_argmax_run_along_a_middle_axis() {
     let mut host = Host::default();
     host.put(INPUT, &x);
     let step = tile([0, 2], [0, 0], [0, 0]);
-    host.run(ArgMax { x: INPUT, out: SUMS, len: 3, inner: 2 }, &[step]).unwrap();
+    host.run(
+        ArgMax {
+            x: INPUT,
+            out: SUMS,
+            len: 3,
+            inner: 2,
+        },
+        &[step],
+    )
+    .unwrap();
     assert_eq!(host.get::<i64>(SUMS, 4), [2, 0, 0, 0]);
-    host.run(Softmax { x: INPUT, out: OUT, len: 3, inner: 2 }, &[step]).unwrap();
+    host.run(
+        Softmax {
+            x: INPUT,
+            out: OUT,
+            len: 3,
+            inner: 2,
+        },
+        &[step],
+    )
+    .unwrap();
     let values = host.get::<f32>(OUT, 12);
-    let sums = [[0, 2, 4], [1, 3, 5], [6, 8, 10], [7, 9, 11]].map(|places| places.map(|i| values[i]).iter().sum::<f32>());
+    let sums = [[0, 2, 4], [1, 3, 5], [6, 8, 10], [7, 9, 11]]
+        .map(|places| places.map(|i| values[i]).iter().sum::<f32>());
     assert!(sums.iter().all(|sum| (sum - 1.0).abs() < 1e-6), "{sums:?}");
     assert!((values[4] / values[2] - 1.0_f32.exp()).abs() < 1e-5);
 }
 
 /// A plan that copies four bytes of input to the output.
 fn copy_plan() -> Host {
-    let op = Op::from(Output { x: INPUT, out: OUTPUT, len: 4, halt: 4 });
+    let op = Op::from(Output {
+        x: INPUT,
+        out: OUTPUT,
+        len: 4,
+        halt: 4,
+    });
     let mut step = [0; 32];
     tile([0, 0], [0, 0], [0, 0]).put(&mut step);
-    let header = Header { input_len: 4, ops: 1, steps: 1, ops_offset: 4096, steps_offset: 8192 };
-    let mut host = Host { input_len: 4, ..Host::default() };
+    let header = Header {
+        input_len: 4,
+        ops: 1,
+        steps: 1,
+        ops_offset: 4096,
+        steps_offset: 8192,
+    };
+    let mut host = Host {
+        input_len: 4,
+        ..Host::default()
+    };
     host.write(0, &header.encode());
     host.write(4096, &op.encode());
     host.write(8192, &step);
@@ -450,7 +568,13 @@ fn an_input_of_another_length_is_a_fault() {
 
 #[test]
 fn a_tile_that_exceeds_the_arena_is_a_fault() {
-    let op = Map { x: INPUT, out: OUT, from: Quantization::F32, to: Quantization::F32, activation: Activation::NONE };
+    let op = Map {
+        x: INPUT,
+        out: OUT,
+        from: Quantization::F32,
+        to: Quantization::F32,
+        activation: Activation::NONE,
+    };
     let step = tile([0, ARENA as u32 / 4 + 1], [0, 0], [0, 0]);
     assert_eq!(Host::default().run(op, &[step]), Err(Fault::OutOfArena));
 }
@@ -458,7 +582,11 @@ fn a_tile_that_exceeds_the_arena_is_a_fault() {
 #[test]
 fn a_tile_outside_its_operator_is_a_fault() {
     let op = dense(2, 16, 8, Element::F32, 0, Element::F32);
-    for step in [tile([0, 3], [0, 1], [0, 8]), tile([0, 2], [0, 2], [0, 8]), tile([1, 0], [0, 1], [0, 8])] {
+    for step in [
+        tile([0, 3], [0, 1], [0, 8]),
+        tile([0, 2], [0, 2], [0, 8]),
+        tile([1, 0], [0, 1], [0, 8]),
+    ] {
         assert_eq!(Host::default().run(op, &[step]), Err(Fault::BadTile));
     }
 }

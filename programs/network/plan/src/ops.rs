@@ -164,7 +164,11 @@ impl Activation {
 
     /// A function without parameters.
     pub const fn of(function: Function) -> Self {
-        Self { function, a: 0.0, b: 0.0 }
+        Self {
+            function,
+            a: 0.0,
+            b: 0.0,
+        }
     }
 }
 
@@ -343,7 +347,11 @@ record! {
 
 impl Quantization {
     /// A tensor of f32.
-    pub const F32: Self = Self { element: Element::F32, scale: 1.0, zero: 0 };
+    pub const F32: Self = Self {
+        element: Element::F32,
+        scale: 1.0,
+        zero: 0,
+    };
 }
 
 record! {

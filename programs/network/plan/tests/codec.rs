@@ -4,7 +4,13 @@ use assay_network_plan::*;
 use proptest::prelude::*;
 
 fn header() -> Header {
-    Header { input_len: 1, ops: 2, steps: 3, ops_offset: 4, steps_offset: 5 }
+    Header {
+        input_len: 1,
+        ops: 2,
+        steps: 3,
+        ops_offset: 4,
+        steps_offset: 5,
+    }
 }
 
 /// One record of every kind, filled with `seed`.
@@ -87,6 +93,12 @@ fn an_operator_that_is_not_one_is_refused_by_name() {
 #[test]
 fn record_lengths_are_those_that_the_format_documents() {
     assert_eq!((Header::LEN, Step::LEN, Op::LEN), (64, 32, 256));
-    assert_eq!((Finish::LEN, Window::LEN, Dense::LEN, Conv::LEN), (44, 48, 96, 144));
-    assert_eq!((Pool::LEN, Map::LEN, Zip::LEN, Softmax::LEN, Output::LEN), (72, 52, 52, 24, 24));
+    assert_eq!(
+        (Finish::LEN, Window::LEN, Dense::LEN, Conv::LEN),
+        (44, 48, 96, 144)
+    );
+    assert_eq!(
+        (Pool::LEN, Map::LEN, Zip::LEN, Softmax::LEN, Output::LEN),
+        (72, 52, 52, 24, 24)
+    );
 }
