@@ -12,6 +12,7 @@ use assay_runtime::{
 use codec::Decode;
 use frame_support::{assert_ok, traits::Hooks};
 use pallet_jobs::JobState;
+use parking_lot::RwLock;
 use sp_core::{
     crypto::Pair,
     offchain::{
@@ -22,7 +23,7 @@ use sp_core::{
 use sp_keyring::Sr25519Keyring::{Alice, Bob, Charlie};
 use sp_keystore::{testing::MemoryKeystore, Keystore, KeystoreExt};
 use sp_runtime::{Digest, Perbill};
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 /// Adds the first bytes of its params and its input, once in each of three steps, and answers.
 const ADDER: &str = r#"(module
@@ -113,17 +114,19 @@ impl World {
 
     /// The transactions that the worker submitted, each applied to the present block.
     fn apply_pool(&mut self) -> usize {
-        let transactions = std::mem::take(&mut self.pool.write().unwrap().transactions);
+        let transactions = std::mem::take(&mut self.pool.write().transactions);
         let count = transactions.len();
         for transaction in transactions {
             let transaction = UncheckedExtrinsic::decode(&mut &transaction[..]).unwrap();
-            self.execute(|| assert_ok!(Executive::apply_extrinsic(transaction).unwrap()));
+            self.execute(|| {
+                assert_ok!(Executive::apply_extrinsic(transaction).unwrap());
+            });
         }
         count
     }
 
     fn submitted(&self) -> usize {
-        self.pool.read().unwrap().transactions.len()
+        self.pool.read().transactions.len()
     }
 
     /// Alice's request that adds `number`, assigned.
@@ -244,7 +247,7 @@ fn claim_is_submitted_once_and_again_only_when_it_got_lost() {
     assert_eq!(world.submitted(), 1);
 
     // The transaction gets lost.
-    world.pool.write().unwrap().transactions.clear();
+    world.pool.write().transactions.clear();
     for _ in 0..4 {
         world.next_block();
     }
@@ -320,7 +323,7 @@ fn claim_of_a_job_that_is_claimed_already_is_refused_without_a_fee() {
     let mut world = World::new();
     world.assigned_job(4);
     world.work();
-    let transaction = world.pool.read().unwrap().transactions[0].clone();
+    let transaction = world.pool.read().transactions[0].clone();
     world.apply_pool();
     let again = UncheckedExtrinsic::decode(&mut &transaction[..]).unwrap();
     world.execute(|| assert!(Executive::apply_extrinsic(again).is_err()));
