@@ -109,10 +109,11 @@ fn bytes_that_are_no_model_are_unreadable() {
 #[test]
 fn a_model_that_is_refused_leaves_no_package() {
     let output = std::env::temp_dir().join(format!("assay-refused-{}.assay", std::process::id()));
+    let model = path("refused-operator.onnx");
     let arguments = [
         "assay",
         "pack",
-        path("refused-operator.onnx").to_str().unwrap(),
+        model.to_str().unwrap(),
         "-o",
         output.to_str().unwrap(),
     ];

@@ -74,7 +74,7 @@ fn a_manifest_that_announces_too_much_is_refused() {
     let mut bytes = package().encode().unwrap();
     bytes[8..12].copy_from_slice(&u32::MAX.to_le_bytes());
     assert!(
-        matches!(Package::decode(&bytes), Err(PackageError::ManifestTooLarge(len)) if len == u32::MAX.into())
+        matches!(Package::decode(&bytes), Err(PackageError::ManifestTooLarge(len)) if len == u64::from(u32::MAX))
     );
 }
 

@@ -65,7 +65,7 @@ export class Node {
     running.add(this);
     this.ended = new Promise((resolve) => this.process.once('close', resolve));
     this.ended.then(() => running.delete(this));
-    await until('the node to answer', () => this.hasExited() || isTaken(this.rpcPort), { seconds: 120 });
+    await until('the node to answer', () => this.hasExited() || isTaken(this.rpcPort), { seconds: 300 });
     if (this.hasExited()) throw new Error(`the node ended at once:\n${this.lastLines()}`);
     return this;
   }
