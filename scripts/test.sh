@@ -37,7 +37,8 @@ section_format() {
     cargo fmt --all --check --manifest-path "$ROOT/programs/Cargo.toml"
 }
 
-# The engine brings tools for its benchmarks and tests that turn on features deep in the SDK: it is tested alone.
+# The engine brings tools for its benchmarks and tests that turn on features deep in the SDK: it is tested alone, in
+# a target folder of its own.
 readonly WITHOUT_ENGINE=(--workspace --exclude assay-engine)
 
 section_build() {
@@ -47,7 +48,9 @@ section_build() {
 
 section_unit() { cargo_node test --release --locked "${WITHOUT_ENGINE[@]}"; }
 
-section_engine() { cargo_node test --release --locked -p assay-engine --features jit; }
+section_engine() {
+    CARGO_TARGET_DIR="$CARGO_TARGET_DIR/engine" cargo_node test --release --locked -p assay-engine --features jit
+}
 
 section_cli() { cargo_cli test --release --locked; }
 
@@ -57,7 +60,7 @@ section_models() { "$(python_of_venv)" "$ROOT/models/digits/reference.py" --chec
 
 section_properties() {
     PROPTEST_CASES="${PROPERTY_SEQUENCES:-10000}" \
-        cargo_node test --release --locked "${WITHOUT_ENGINE[@]}" --lib -- sequences
+        cargo_node test --release --locked "${WITHOUT_ENGINE[@]}" --lib -- properties
 }
 
 section_journeys() {

@@ -33,16 +33,11 @@ async function timed(what, action) {
   return result;
 }
 
-async function startNode() {
+async function startNode(node) {
   title('A node of its own, on a development chain');
-  const taken = await isTaken(USUAL_PORT);
-  const rpcPort = taken ? await freePort() : USUAL_PORT;
-  if (taken) say(`port ${USUAL_PORT} is taken, so it listens on ${rpcPort}`);
-  const node = new Node({ rpcPort });
-  endWith(node);
-  await timed('starting', () => node.start());
+  if (node.rpcPort !== USUAL_PORT) say(`port ${USUAL_PORT} is taken, so it listens on ${node.rpcPort}`);
   say(`log: ${node.logFile}`);
-  return node;
+  await timed('starting', () => node.start());
 }
 
 let ending;
@@ -171,8 +166,10 @@ async function stayOpen(node) {
   await once(node.process, 'close');
 }
 
-const node = await startNode();
+const node = new Node({ rpcPort: (await isTaken(USUAL_PORT)) ? await freePort() : USUAL_PORT });
+endWith(node);
 try {
+  await startNode(node);
   const right = await demonstrate(node);
   if (!options.once) {
     await stayOpen(node);

@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn specs_of_known_names_hold_the_runtime_and_the_token() {
-        for id in ["", "dev", "local"] {
+        for id in ["dev", "local"] {
             let spec = Loader.load_spec(id).unwrap();
             assert!(spec.build_storage().is_ok());
             assert_eq!(spec.properties()["tokenSymbol"], TOKEN_SYMBOL);

@@ -103,6 +103,27 @@ pub fn get(id: &PresetId) -> Option<Vec<u8>> {
     serde_json::to_vec(&patch).ok()
 }
 
+/// The whole genesis of the preset named `id`: its patch on top of the default.
+#[cfg(feature = "std")]
+pub fn genesis_config(id: &PresetId) -> Option<RuntimeGenesisConfig> {
+    let patch = serde_json::from_slice(&get(id)?).ok()?;
+    let mut whole = serde_json::to_value(RuntimeGenesisConfig::default()).ok()?;
+    merge(&mut whole, patch);
+    serde_json::from_value(whole).ok()
+}
+
+#[cfg(feature = "std")]
+fn merge(whole: &mut Value, patch: Value) {
+    match (whole, patch) {
+        (Value::Object(whole), Value::Object(patch)) => {
+            for (key, value) in patch {
+                merge(whole.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (whole, patch) => *whole = patch,
+    }
+}
+
 /// The names of all presets.
 pub fn names() -> Vec<PresetId> {
     vec![PresetId::from(DEVELOPMENT), PresetId::from(LOCAL_TESTNET)]

@@ -7,7 +7,7 @@ use assay_primitives::{
 };
 use assay_runtime::{
     constants::UNIT, presets, AccountId, BlockNumber, Executive, Hash, Jobs, Models, Providers, Runtime,
-    RuntimeCall, RuntimeGenesisConfig, RuntimeOrigin, System, UncheckedExtrinsic, Worker,
+    RuntimeCall, RuntimeOrigin, System, UncheckedExtrinsic, Worker,
 };
 use codec::Decode;
 use frame_support::{assert_ok, traits::Hooks};
@@ -22,7 +22,7 @@ use sp_core::{
 };
 use sp_keyring::Sr25519Keyring::{Alice, Bob, Charlie};
 use sp_keystore::{testing::MemoryKeystore, Keystore, KeystoreExt};
-use sp_runtime::{Digest, Perbill};
+use sp_runtime::{BuildStorage, Digest, Perbill};
 use std::sync::Arc;
 
 /// Adds the first bytes of its params and its input, once in each of three steps, and answers.
@@ -68,12 +68,8 @@ impl World {
     }
 
     fn without_key() -> Self {
-        let mut ext = sp_io::TestExternalities::new_empty();
-        ext.execute_with(|| {
-            let preset = presets::get(&presets::DEVELOPMENT.into()).unwrap();
-            frame_support::genesis_builder_helper::build_state::<RuntimeGenesisConfig>(preset).unwrap();
-        });
-        ext.commit_all().unwrap();
+        let genesis = presets::genesis_config(&presets::DEVELOPMENT.into()).unwrap();
+        let mut ext = sp_io::TestExternalities::new(genesis.build_storage().unwrap());
         let (offchain, _) = TestOffchainExt::with_offchain_db(ext.offchain_db());
         let (transactions, pool) = TestTransactionPoolExt::new();
         ext.register_extension(OffchainDbExt::new(offchain.clone()));

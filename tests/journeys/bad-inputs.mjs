@@ -90,7 +90,7 @@ journey('bad uploads', async (world) => {
   await step('the first segment arrives', () => submit(api, segment(params, 0, SEGMENT_LENGTH), dave));
   await refuses(world, [
     ['the same segment again', 'models.SegmentAlreadyUploaded', segment(params, 0, SEGMENT_LENGTH)],
-    ['removal of an active upload', 'models.NotOwner', api.tx.models.removeParams(params), eve],
+    ['removal of an active upload', 'models.UploadActive', api.tx.models.removeParams(params), eve],
   ]);
 });
 

@@ -35,22 +35,22 @@ export class Refused extends Error {
 
 /**
  * Signs a call, submits it and waits until it is in a block.
- * @returns {Promise<{block: string, fee: bigint, events: import('@polkadot/types/interfaces').Event[]}>}
+ * @returns {Promise<{fee: bigint, events: import('@polkadot/types/interfaces').Event[]}>}
  * @throws {Refused}
  */
 export async function submit(api, call, signer) {
-  const { dispatchError, events, status } = await inBlock(call, signer);
+  const { dispatchError, events } = await inBlock(call, signer);
   const fee = feeOf(api, events);
   const failure = dispatchError ?? innerFailure(api, events);
   if (failure) throw refusedBy(api, failure, fee);
-  return { block: status.asInBlock.toHex(), fee, events: events.map(({ event }) => event) };
+  return { fee, events: events.map(({ event }) => event) };
 }
 
 function inBlock(call, signer) {
   return new Promise((resolve, reject) => {
     call
       .signAndSend(signer, { nonce: -1 }, (result) => {
-        if (result.isInBlock) resolve(result);
+        if (result.isInBlock || result.isFinalized) resolve(result);
         else if (result.isError) reject(new Refused('pool', `${result.status.type}`));
       })
       .catch((error) => reject(new Refused('pool', error.message)));

@@ -396,7 +396,7 @@ pub(crate) fn hostile_modules() -> Vec<(&'static str, String)> {
                 (0..100u32)
                     .map(|index| {
                         let calls = (index + 1..100).map(|callee| format!("call $f{callee} "));
-                        format!("(func $f{index} {})", calls.collect::<String>().repeat(6))
+                        format!("(func $f{index} {})", calls.collect::<String>().repeat(12))
                     })
                     .collect(),
             ),

@@ -11,14 +11,13 @@
     (loop $next
       (local.set $turns (i32.sub (local.get $turns) (i32.const 1)))
       (br_if $next (i32.gt_s (local.get $turns) (i32.const 0))))
-    ;; The body of an `if` is charged when it is entered: one unit for each constant.
-    (if (i32.and (local.get $more) (i32.const 1)) (then
-      (drop (i32.const 0))))
+    ;; The body of an `if` is charged when it is entered: one unit for itself, one for each constant.
+    (if (i32.and (local.get $more) (i32.const 1)) (then))
     (if (i32.and (local.get $more) (i32.const 2)) (then
-      (drop (i32.const 0)) (drop (i32.const 0))))
+      (drop (i32.const 0))))
     (if (i32.and (local.get $more) (i32.const 4)) (then
-      (drop (i32.const 0)) (drop (i32.const 0)) (drop (i32.const 0)) (drop (i32.const 0))))
+      (drop (i32.const 0)) (drop (i32.const 0)) (drop (i32.const 0))))
     (if (i32.and (local.get $more) (i32.const 8)) (then
       (drop (i32.const 0)) (drop (i32.const 0)) (drop (i32.const 0)) (drop (i32.const 0))
-      (drop (i32.const 0)) (drop (i32.const 0)) (drop (i32.const 0)) (drop (i32.const 0))))
+      (drop (i32.const 0)) (drop (i32.const 0)) (drop (i32.const 0))))
     (i64.add (local.get $pc) (i64.const 1))))

@@ -8,7 +8,7 @@ use assay_primitives::{
 use codec::Encode;
 use frame_support::traits::Get;
 use sp_core::{H256, U256};
-use sp_runtime::traits::{Saturating, UniqueSaturatedInto, Zero};
+use sp_runtime::traits::{Saturating, UniqueSaturatedInto};
 
 /// Separates the choice of a provider from other uses of the same randomness.
 const CHOICE_CONTEXT: &[u8; 12] = b"assay-assign";
@@ -104,15 +104,15 @@ impl<T: Config> Pallet<T> {
             return None;
         }
         let record = Providers::<T>::get(&offer.provider)?;
-        let free = record.free_stake();
-        let fits = record.takes_jobs() && !free.is_zero() && free >= request.exposure;
+        let fits = record.takes_jobs() && record.free_stake() >= request.exposure;
         fits.then(|| Candidate {
             account: offer.provider.clone(),
             record,
         })
     }
 
-    /// The index of one of `candidates`, each with a chance proportional to its free stake.
+    /// The index of one of `candidates`, each with a chance proportional to its free stake: none
+    /// where nothing is free.
     ///
     /// The 256 bits of a hash of the seed are reduced modulo the sum of the free stakes, which has
     /// at most 128 bits: no provider's chance is off by more than one part in 2^128.
