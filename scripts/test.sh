@@ -9,25 +9,23 @@
 # From nothing it takes up to 75 minutes on two cores, most of it for the first build; after a small change up to
 # 10. The first section that fails ends the run. The log of each section stays in ~/.cache/assay/logs.
 #
-# PROPERTY_SEQUENCES  random sequences of calls that each property test of the pallets runs (default 10000)
+# PROPERTY_SEQUENCES  random sequences of calls that each property test of the pallets runs (default 1000)
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly LOGS="$ASSAY_CACHE/logs"
-readonly SECTIONS=(format build unit engine cli programs models properties journeys)
+readonly SECTIONS=(format build unit cli programs models properties)
 
 describe() {
     case "$1" in
         format) echo "every file is formatted" ;;
         build) echo "the node and the tools build" ;;
         unit) echo "the tests of the pallets, the runtime and the node pass" ;;
-        engine) echo "the tests of the step machine pass, in every executor" ;;
         cli) echo "the tests of the tools pass, every sample of every model included" ;;
         programs) echo "the committed guest programs are what their sources build" ;;
         models) echo "the committed answers are what onnxruntime gives" ;;
         properties) echo "random sequences of calls keep every invariant" ;;
-        journeys) echo "the journeys of users pass on a running node" ;;
     esac
 }
 
@@ -37,8 +35,7 @@ section_format() {
     cargo fmt --all --check --manifest-path "$ROOT/programs/Cargo.toml"
 }
 
-# The engine brings tools for its benchmarks and tests that turn on features deep in the SDK: it is tested alone, in
-# a target folder of its own.
+# The engine brings tools for its benchmarks and tests that turn on features deep in the SDK.
 readonly WITHOUT_ENGINE=(--workspace --exclude assay-engine)
 
 section_build() {
@@ -48,10 +45,6 @@ section_build() {
 
 section_unit() { cargo_node test --release --locked "${WITHOUT_ENGINE[@]}"; }
 
-section_engine() {
-    CARGO_TARGET_DIR="$CARGO_TARGET_DIR/engine" cargo_node test --release --locked -p assay-engine --features jit
-}
-
 section_cli() { cargo_cli test --release --locked; }
 
 section_programs() { "$ROOT/programs/build.sh" --check; }
@@ -59,13 +52,8 @@ section_programs() { "$ROOT/programs/build.sh" --check; }
 section_models() { "$(python_of_venv)" "$ROOT/models/digits/reference.py" --check; }
 
 section_properties() {
-    PROPTEST_CASES="${PROPERTY_SEQUENCES:-10000}" \
+    PROPTEST_CASES="${PROPERTY_SEQUENCES:-1000}" \
         cargo_node test --release --locked "${WITHOUT_ENGINE[@]}" --lib -- properties
-}
-
-section_journeys() {
-    build_binaries
-    npm --prefix "$ROOT/tests" test
 }
 
 # The table's rows: section, seconds, result.
