@@ -15,6 +15,7 @@
 extern crate alloc;
 
 #[cfg(feature = "std")]
+#[allow(dead_code)]
 mod binary {
     include!(concat!(env!("OUT_DIR"), "/wasm_binary.rs"));
 }
