@@ -1,6 +1,5 @@
 // The demonstration that scripts/demo.sh runs: from a fresh node to a final, paid answer.
 
-import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { alice, balance, bob, charlie, connect, eventsNamed, height, inTokens, tokens } from './lib/chain.mjs';
 import { best, digitsPackage, distance, drawn, floats, image, label, reference } from './lib/digits.mjs';
@@ -163,22 +162,19 @@ async function stayOpen(node) {
   title('The node goes on running. Ctrl-C stops it.');
   say('Look at it with polkadot.js Apps:');
   say(`https://polkadot.js.org/apps/?rpc=${node.url}#/explorer`);
-  await once(node.process, 'close');
+  await node.ended;
 }
 
 const node = new Node({ rpcPort: (await isTaken(USUAL_PORT)) ? await freePort() : USUAL_PORT });
 endWith(node);
 try {
   await startNode(node);
-  const right = await demonstrate(node);
-  if (!options.once) {
-    await stayOpen(node);
-    if (!ending) throw new Error('the node ended by itself');
-  }
+  const right = await Promise.race([demonstrate(node), node.died]);
+  if (!options.once) await Promise.race([stayOpen(node), node.died]);
   await end(node, right ? 0 : 1);
 } catch (error) {
   if (!ending) {
-    console.error(`\nerror: ${error.message}\n\nthe node's last lines:\n${node.lastLines()}`);
+    console.error(`\nerror: ${error.message}\n\nThe node's last lines:\n${node.lastLines()}`);
     options['keep-data'] = true;
   }
   await end(node, 1);

@@ -26,7 +26,7 @@ export function journey(name, body) {
     try {
       await node.start();
       world.api = await connect(node.url);
-      await body(world);
+      await Promise.race([body(world), node.died]);
       passed = true;
     } finally {
       await world.api?.disconnect();

@@ -50,10 +50,15 @@ export class Node {
    * @param {number} [options.blockTime] milliseconds; the node's own default unless given
    */
   constructor({ rpcPort, blockTime } = {}) {
-    this.folder = mkdtempSync(join(tmpdir(), 'assay-node-'));
+    this.folder = mkdtempSync(join(tmpdir(), 'assay-chain-'));
     this.logFile = join(this.folder, 'node.log');
     this.rpcPort = rpcPort;
     this.blockTime = blockTime;
+    /** Rejects if the node ends though nobody told it to. */
+    this.died = new Promise((_, reject) => {
+      this.reportDeath = reject;
+    });
+    this.died.catch(() => {});
   }
 
   /** Starts it, or starts it again on the data that it left behind. Resolves once it answers. */
@@ -63,11 +68,17 @@ export class Node {
     this.process = spawn(binary('assay-node'), await this.arguments(), { stdio: ['ignore', log, log] });
     closeSync(log);
     running.add(this);
+    this.toldToEnd = false;
     this.ended = new Promise((resolve) => this.process.once('close', resolve));
-    this.ended.then(() => running.delete(this));
-    await until('the node to answer', () => this.hasExited() || isTaken(this.rpcPort), { seconds: 300 });
-    if (this.hasExited()) throw new Error(`the node ended at once:\n${this.lastLines()}`);
+    this.ended.then(() => this.hasEnded());
+    await until('the node to answer', () => !running.has(this) || isTaken(this.rpcPort), { seconds: 300 });
+    if (!running.has(this)) throw new Error(`the node ended at once, see ${this.logFile}`);
     return this;
+  }
+
+  hasEnded() {
+    running.delete(this);
+    if (!this.toldToEnd) this.reportDeath(new Error(`the node ended by itself, see ${this.logFile}`));
   }
 
   async arguments() {
@@ -86,12 +97,9 @@ export class Node {
     return `ws://127.0.0.1:${this.rpcPort}`;
   }
 
-  hasExited() {
-    return this.process.exitCode !== null || this.process.signalCode !== null;
-  }
-
   /** SIGKILL: no time to write anything down. */
   kill() {
+    this.toldToEnd = true;
     this.process.kill('SIGKILL');
     return this.ended;
   }
@@ -99,6 +107,7 @@ export class Node {
   /** Ends it in order, or by force if it takes too long. */
   async stop() {
     if (!this.process) return;
+    this.toldToEnd = true;
     this.process.kill('SIGTERM');
     const force = setTimeout(() => this.kill(), 15_000);
     await this.ended;
