@@ -94,6 +94,8 @@ fn witness_that_leaves_out_a_touched_chunk_is_incomplete() {
     let run = programs::counter_run(3);
     let module = executor.load(&Program::new(run.code.clone()).unwrap()).unwrap();
     let mut machine = Machine::new(&run.params, &run.input);
+    // After two steps the sum is no longer zero.
+    machine.step(&executor, &module).unwrap();
     machine.step(&executor, &module).unwrap();
     let mut before = machine.clone();
     let touched = machine.step(&executor, &module).unwrap().unwrap().touched;

@@ -1,8 +1,8 @@
-// Alice publishes three trained models. Bob provides compute. Charlie asks what digit is on his images,
-// and gets the answers that onnxruntime gives.
+// Dave publishes three trained models. Bob provides compute. Charlie asks what digit is on his images,
+// and gets the answers that onnxruntime gives. (Alice builds the blocks and earns their fees.)
 
 import assert from 'node:assert/strict';
-import { alice, balance, bob, charlie, eventsNamed, height, tokens } from '../lib/chain.mjs';
+import { balance, bob, charlie, dave, eventsNamed, height, tokens } from '../lib/chain.mjs';
 import { best, digitsPackage, distance, floats, image, label, reference } from '../lib/digits.mjs';
 import { journey } from '../lib/journey.mjs';
 import { answer, jobInfo, offer, publishPackage, quote, registerProvider, request, untilJob } from '../lib/market.mjs';
@@ -16,8 +16,8 @@ journey('publish and infer', async ({ api, step }) => {
     registerProvider(api, bob, { workerSecret: '//Bob//worker', bond: tokens(api, 10_000) }));
 
   for (const model of MODELS) {
-    const version = await step(`Alice publishes ${model}`, async () => {
-      const { version } = await publishPackage(api, alice, digitsPackage(model), { royalty: ROYALTY_PERCENT });
+    const version = await step(`Dave publishes ${model}`, async () => {
+      const { version } = await publishPackage(api, dave, digitsPackage(model), { royalty: ROYALTY_PERCENT });
       const info = (await api.call.modelsApi.version(version)).unwrap();
       assert.equal(info.details.labels.length, 10);
       return version;
@@ -27,7 +27,7 @@ journey('publish and infer', async ({ api, step }) => {
       offer(api, bob, version, { perJob: tokens(api, 0.1), perStep: tokens(api, 0.01) }));
 
     const charlieBefore = await balance(api, charlie);
-    const aliceBefore = await balance(api, alice);
+    const daveBefore = await balance(api, dave);
     const bobBefore = await balance(api, bob);
     const firstBlock = await height(api);
 
@@ -68,7 +68,7 @@ journey('publish and infer', async ({ api, step }) => {
       }
     });
 
-    await step('Charlie paid what the steps cost: Bob, Alice and the protocol share it', async () => {
+    await step('Charlie paid what the steps cost: Bob, Dave and the protocol share it', async () => {
       const finalized = await eventsNamed(api, 'jobs.Finalized', firstBlock, await height(api));
       const requested = await eventsNamed(api, 'transactionPayment.TransactionFeePaid', firstBlock, await height(api));
       const sum = (part) => finalized.reduce((total, { data }) => total + data.settlement[part].toBigInt(), 0n);
@@ -81,7 +81,7 @@ journey('publish and infer', async ({ api, step }) => {
       assert.equal(charlieBefore.all - (await balance(api, charlie)).all, paid + fees);
       assert.equal((await balance(api, charlie)).held, charlieBefore.held);
       assert.equal((await balance(api, bob)).all - bobBefore.all, sum('provider'));
-      assert.equal((await balance(api, alice)).all - aliceBefore.all, sum('royalty'));
+      assert.equal((await balance(api, dave)).all - daveBefore.all, sum('royalty'));
       assert.equal(sum('royalty'), (paid * BigInt(ROYALTY_PERCENT)) / 100n);
     });
 

@@ -26,7 +26,7 @@ journey('a silent provider', async ({ api, step }) => {
 
   await step('slash and refund: a job for Bob alone expires', async () => {
     const before = await balance(api, dave);
-    const [firstBlock, fees] = [await height(api), feesOf(api, dave)];
+    const [firstBlock, fees] = [(await height(api)) + 1, feesOf(api, dave)];
     const maxFee = await quote(api, version);
     const job = await request(api, dave, version, image(0), { maxFee, provider: bob.address });
     await untilJob(api, job, 'Assigned');
@@ -43,7 +43,7 @@ journey('a silent provider', async ({ api, step }) => {
   });
 
   await step('reassignment: a job that Bob lets lie is answered by Charlie', async () => {
-    const [stake, firstBlock] = [await stakeOf(bob), await height(api)];
+    const [stake, firstBlock] = [await stakeOf(bob), (await height(api)) + 1];
     const maxFee = await quote(api, version);
     const job = await request(api, dave, version, image(1), { maxFee });
     const assigned = await untilJob(api, job, 'Assigned');
