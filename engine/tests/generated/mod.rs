@@ -2,6 +2,7 @@
 
 use arbitrary::Unstructured;
 use wasm_smith::{Config, Module};
+use wasmparser::{Operator, Parser, Payload};
 
 /// The imports and exports of a generated module.
 const SHAPE: &str = r#"
@@ -56,5 +57,28 @@ fn config() -> Config {
 pub fn module(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut module = Module::new(config(), &mut Unstructured::new(bytes)).ok()?;
     module.ensure_termination(MOST_TURNS).ok()?;
-    Some(module.to_bytes())
+    let mut code = module.to_bytes();
+    for offset in growths(&code) {
+        code[offset..offset + 2].copy_from_slice(&POPCNT_AND_NOP);
+    }
+    Some(code)
+}
+
+/// Of the type and the length of `memory.grow`, which the rules forbid and wasm-smith cannot leave out.
+const POPCNT_AND_NOP: [u8; 2] = [0x69, 0x01];
+
+/// Where `memory.grow` stands.
+fn growths(code: &[u8]) -> Vec<usize> {
+    let mut offsets = Vec::new();
+    for payload in Parser::new(0).parse_all(code) {
+        if let Payload::CodeSectionEntry(body) = payload.expect("wasm-smith's modules are well-formed") {
+            let operators = body.get_operators_reader().expect("a body has operators");
+            for operator in operators.into_iter_with_offsets() {
+                if let (Operator::MemoryGrow { .. }, offset) = operator.expect("operators are well-formed") {
+                    offsets.push(offset);
+                }
+            }
+        }
+    }
+    offsets
 }
