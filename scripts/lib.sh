@@ -116,6 +116,14 @@ cargo_node() { (cd "$ROOT" && cargo "$@"); }
 # cargo_cli ARGUMENTS...: cargo in the workspace of the tools, which have features and a target folder of their own.
 cargo_cli() { (cd "$ROOT/cli" && CARGO_TARGET_DIR="$CARGO_TARGET_DIR/cli" cargo "$@"); }
 
+# cargo_engine COMMAND ARGUMENTS...: cargo for the engine alone, with the JIT. What it uses for its tests and benchmarks
+# has features that would compile the SDK a second time.
+cargo_engine() {
+    local command="$1"
+    shift
+    (cd "$ROOT" && CARGO_TARGET_DIR="$CARGO_TARGET_DIR/engine" cargo "$command" -p assay-engine --features jit "$@")
+}
+
 # build_binaries: the node and the tools.
 build_binaries() {
     cargo_node build --release --locked -p assay-node

@@ -9,23 +9,26 @@
 # From nothing it takes up to 75 minutes on two cores, most of it for the first build; after a small change up to
 # 10. The first section that fails ends the run. The log of each section stays in ~/.cache/assay/logs.
 #
-# PROPERTY_SEQUENCES  random sequences of calls that each property test of the pallets runs (default 1000)
+# PROPERTY_SEQUENCES  random sequences of calls that each property test of the pallets runs (default 10000)
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly LOGS="$ASSAY_CACHE/logs"
-readonly SECTIONS=(format build unit cli programs models properties)
+readonly SECTIONS=(format build unit engine cli programs models properties journeys lint)
 
 describe() {
     case "$1" in
         format) echo "every file is formatted" ;;
         build) echo "the node and the tools build" ;;
         unit) echo "the tests of the pallets, the runtime and the node pass" ;;
+        engine) echo "the executors agree on every step of every program, generated ones included" ;;
         cli) echo "the tests of the tools pass, every sample of every model included" ;;
         programs) echo "the committed guest programs are what their sources build" ;;
         models) echo "the committed answers are what onnxruntime gives" ;;
         properties) echo "random sequences of calls keep every invariant" ;;
+        journeys) echo "clients get through every journey with a real node" ;;
+        lint) echo "clippy has nothing to say" ;;
     esac
 }
 
@@ -45,6 +48,8 @@ section_build() {
 
 section_unit() { cargo_node test --release --locked "${WITHOUT_ENGINE[@]}"; }
 
+section_engine() { cargo_engine test --release --locked; }
+
 section_cli() { cargo_cli test --release --locked; }
 
 section_programs() { "$ROOT/programs/build.sh" --check; }
@@ -52,8 +57,21 @@ section_programs() { "$ROOT/programs/build.sh" --check; }
 section_models() { "$(python_of_venv)" "$ROOT/models/digits/reference.py" --check; }
 
 section_properties() {
-    PROPTEST_CASES="${PROPERTY_SEQUENCES:-1000}" \
+    PROPTEST_CASES="${PROPERTY_SEQUENCES:-10000}" \
         cargo_node test --release --locked "${WITHOUT_ENGINE[@]}" --lib -- properties
+}
+
+section_journeys() { (cd "$ROOT/tests" && npm test); }
+
+# Builds, since checking would compile the SDK a second time: into metadata.
+section_lint() {
+    local RUSTC_WORKSPACE_WRAPPER CLIPPY_ARGS
+    RUSTC_WORKSPACE_WRAPPER="$(rustup which clippy-driver)"
+    CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
+    export RUSTC_WORKSPACE_WRAPPER CLIPPY_ARGS
+    cargo_node build --release --locked "${WITHOUT_ENGINE[@]}" --all-targets
+    cargo_engine build --release --locked --all-targets
+    cargo_cli build --release --locked --all-targets
 }
 
 # The table's rows: section, seconds, result.

@@ -36,7 +36,7 @@ pub const MAX_CALL_DEPTH: u32 = 128;
 pub const MAX_STACK_VALUES: u32 = 16 * 1024;
 
 /// Fuel of one step. One operator costs one unit; a host call what [`host_call_fuel`] says.
-pub const STEP_FUEL: u64 = 50_000_000;
+pub const STEP_FUEL: u64 = 5_000_000;
 /// The most distinct chunks a step may read.
 pub const MAX_CHUNKS_READ: usize = 64;
 /// The most distinct chunks a step may write.

@@ -206,7 +206,7 @@ fn provide() {
 
 fn request(number: u8) -> JobId {
     let job = pallet_jobs::NextJobId::<Runtime>::get();
-    let input = vec![number].try_into().unwrap();
+    let input = vec![number];
     let alice = RuntimeOrigin::signed(Charlie.to_account_id());
     assert_ok!(Jobs::request(alice, VERSION, input, 2 * UNIT, None));
     job
@@ -344,7 +344,7 @@ fn development_seed_gives_the_node_a_worker_key() {
 fn request_of_the_runtime_is_a_call_that_clients_can_encode() {
     let call = RuntimeCall::Jobs(pallet_jobs::Call::request {
         version: VERSION,
-        input: vec![1].try_into().unwrap(),
+        input: vec![1],
         max_fee: UNIT,
         provider: None::<AccountId>,
     });

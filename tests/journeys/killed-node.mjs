@@ -12,7 +12,7 @@ import { folded, folding, word } from '../lib/programs.mjs';
 import { until } from '../lib/wait.mjs';
 
 // Long enough to be killed in the middle.
-const SIZE = { steps: 400, rounds: 5_000_000 };
+const SIZE = { steps: 4000, rounds: 450_000 };
 const INPUT = word(2026);
 
 journey('a node killed in the middle of an inference', async (world) => {

@@ -1,5 +1,6 @@
 //! Cuts operators into tiles that fit a step's limits.
 
+use assay_engine::limits::STEP_FUEL;
 use assay_network_plan::{
     Conv, Dense, Element, Op, Pool, Step, Window, Zip, ARENA, CHUNK, CHUNKS_PER_STEP, CONV_BLOCK,
     DENSE_BLOCK, DENSE_SLICE,
@@ -8,7 +9,7 @@ use assay_network_plan::{
 /// Chunks for the header, the operator's record, the step's record, biases and multipliers.
 const RECORD_CHUNKS: u64 = 8;
 /// Half of a step's fuel: a step is planned for half of what it may use.
-const FUEL: u64 = 25_000_000;
+const FUEL: u64 = STEP_FUEL / 2;
 /// Bytes of the arena that alignment and small buffers may take.
 const ARENA_MARGIN: u64 = 16 * 1024;
 /// Elements of an elementwise tile.

@@ -120,7 +120,9 @@ pub fn counter_run(steps: u32) -> Run {
 
 /// The dense layer with `steps` times 64 outputs.
 pub fn dense_run(steps: usize) -> Run {
-    let params = (0..steps << 16).map(|i| (i * 31 >> 3) as u8).collect::<Vec<_>>();
+    let params = (0..steps << 16)
+        .map(|i| ((i * 31) >> 3) as u8)
+        .collect::<Vec<_>>();
     let input = (0..1024).map(|i| (i * 7) as u8).collect::<Vec<_>>();
     let dot = |row: &[u8]| {
         let products = row.iter().zip(&input);

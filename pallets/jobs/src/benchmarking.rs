@@ -66,8 +66,8 @@ fn exposure<T: Config>() -> BalanceOf<T> {
     Parameters::<T>::get().exposure(fee::<T>())
 }
 
-fn input(len: u32) -> Input {
-    vec![1; len as usize].try_into().unwrap()
+fn input(len: u32) -> Vec<u8> {
+    vec![1; len as usize]
 }
 
 /// A job in the queue, off the agenda.

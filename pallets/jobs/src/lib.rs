@@ -54,6 +54,7 @@ pub use weights::WeightInfo;
 #[frame_support::pallet]
 pub mod pallet {
     use crate::{claims::claim_size, types::*, weights::WeightInfo};
+    use alloc::vec::Vec;
     use assay_engine::claim::Claim;
     use assay_primitives::{
         worker_key::WorkerSignature, JobId, JobOutcome, OnJobEnd, Price, Providers, VersionId, Versions,
@@ -402,7 +403,7 @@ pub mod pallet {
         pub fn request(
             origin: OriginFor<T>,
             version: VersionId,
-            input: Input,
+            input: Vec<u8>,
             #[pallet::compact] max_fee: BalanceOf<T>,
             provider: Option<T::AccountId>,
         ) -> DispatchResult {

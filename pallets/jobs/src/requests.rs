@@ -14,7 +14,7 @@ use frame_support::{
 use sp_core::H256;
 use sp_io::hashing::blake2_256;
 use sp_runtime::{
-    traits::{One, Saturating},
+    traits::{One, SaturatedConversion, Saturating},
     ArithmeticError, DispatchError, DispatchResult,
 };
 
@@ -22,13 +22,14 @@ impl<T: Config> Pallet<T> {
     pub(crate) fn do_request(
         requester: &T::AccountId,
         version: VersionId,
-        input: Input,
+        input: Vec<u8>,
         max_fee: BalanceOf<T>,
         named: Option<T::AccountId>,
     ) -> Result<JobId, DispatchError> {
         let version_terms = T::Versions::terms(version).ok_or(Error::<T>::VersionNotFound)?;
         ensure!(!version_terms.deprecated, Error::<T>::VersionDeprecated);
-        let input_len = u32::try_from(input.len()).map_err(|_| Error::<T>::WrongInputLength)?;
+        let input = Input::try_from(input).map_err(|_| Error::<T>::WrongInputLength)?;
+        let input_len = input.len().saturated_into::<u32>();
         ensure!(input_len == version_terms.input_len, Error::<T>::WrongInputLength);
         Self::ensure_fee_suffices(version, version_terms.max_steps, max_fee, named.as_ref())?;
 
@@ -122,7 +123,6 @@ impl<T: Config> RequestJobs<T::AccountId, BalanceOf<T>> for Pallet<T> {
         max_fee: BalanceOf<T>,
         provider: Option<T::AccountId>,
     ) -> Result<JobId, DispatchError> {
-        let input = Input::try_from(input).map_err(|_| Error::<T>::WrongInputLength)?;
         Self::do_request(requester, version, input, max_fee, provider)
     }
 }

@@ -29,6 +29,8 @@ pub mod runtime_api;
 mod tests;
 #[cfg(any(test, feature = "try-runtime"))]
 mod try_state;
+// The derived codecs cast the indices of variants.
+#[allow(clippy::cast_possible_truncation)]
 mod types;
 mod uses;
 mod versions;
@@ -39,6 +41,8 @@ pub use params::{segment_count, segment_key, segment_len};
 pub use types::*;
 pub use weights::WeightInfo;
 
+// What the macro writes casts and expects; no code by hand stands in this module but the calls.
+#[allow(clippy::cast_possible_truncation, clippy::expect_used)]
 #[frame_support::pallet]
 pub mod pallet {
     use super::*;

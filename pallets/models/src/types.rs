@@ -76,6 +76,8 @@ pub struct ParamsRecord<AccountId, Balance, BlockNumber> {
 }
 
 /// How far an upload of params is.
+// Lives in storage; no list of them does.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo, MaxEncodedLen)]
 pub enum ParamsStatus<BlockNumber> {
     /// Segments are missing.

@@ -14,7 +14,10 @@
 extern crate alloc;
 
 mod params;
+// The derived codecs cast the indices of variants.
+#[allow(clippy::cast_possible_truncation)]
 mod reason;
+#[allow(clippy::cast_possible_truncation)]
 mod record;
 mod run;
 mod work;
@@ -27,6 +30,8 @@ pub use pallet::*;
 /// The target of the worker's log lines.
 pub(crate) const LOG_TARGET: &str = "assay";
 
+// The macro expects; no code by hand stands in this module.
+#[allow(clippy::expect_used)]
 #[frame_support::pallet]
 pub mod pallet {
     use frame_support::pallet_prelude::*;

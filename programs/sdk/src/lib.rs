@@ -21,7 +21,7 @@
 //!
 //! # Limits of a step
 //!
-//! About 50 million instructions, 64 distinct chunks of 4096 bytes read and as many written. A step that passes a limit,
+//! About 5 million instructions, 64 distinct chunks of 4096 bytes read and as many written. A step that passes a limit,
 //! panics, writes to a read-only region or reads past a region's end traps: the computation ends without an answer, and
 //! the chain can prove it.
 //!

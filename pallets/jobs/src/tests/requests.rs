@@ -24,7 +24,7 @@ fn request_holds_fee_and_deposit() {
         assert_eq!(held(HoldReason::Escrow, &ALICE), MAX_FEE);
         assert_eq!(held(HoldReason::Storage, &ALICE), DEPOSIT);
         assert_eq!(free(&ALICE), FUNDS - MAX_FEE - DEPOSIT);
-        assert_eq!(Inputs::<Test>::get(0), Some(input(ANSWER, 7)));
+        assert_eq!(Inputs::<Test>::get(0), Some(input(ANSWER, 7).try_into().unwrap()));
         assert_eq!(state(0), JobState::Queued { until: 11 });
         assert_eq!(
             last_event(),
@@ -85,7 +85,7 @@ fn request_fails_where_the_version_is_deprecated() {
 fn request_fails_where_the_input_is_a_byte_too_long_or_too_short() {
     ExtBuilder::default().build_and_execute(|| {
         for len in [0, 3, 5] {
-            let input = vec![0; len].try_into().expect("short");
+            let input = vec![0; len];
             let call = Call::request {
                 version: VERSION,
                 input,
