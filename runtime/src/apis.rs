@@ -225,6 +225,10 @@ impl_runtime_apis! {
             pallet_providers::ProviderOf::<Runtime>::get(worker)
         }
 
+        fn worker_proof_message(who: AccountId) -> Vec<u8> {
+            Providers::worker_proof_message(&who)
+        }
+
         fn offers(
             version: VersionId,
         ) -> Vec<pallet_providers::OfferInfo<AccountId, Balance, BlockNumber>> {

@@ -56,7 +56,10 @@ fn numbered_worker(version: VersionId, index: u32) -> WorkerId {
 /// A key in the benchmark's keystore, and its proof for `who`.
 fn worker_with_proof<T: Config>(who: &T::AccountId) -> (WorkerId, WorkerSignature) {
     let worker = WorkerId::generate_pair(None);
-    let proof = worker.sign(&Pallet::<T>::worker_proof_message(who)).unwrap();
+    // The one that takes two verifications.
+    let proof = worker
+        .sign(&Pallet::<T>::wrapped_worker_proof_message(who))
+        .unwrap();
     (worker, proof)
 }
 

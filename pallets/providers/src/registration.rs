@@ -9,6 +9,9 @@ use frame_system::pallet_prelude::BlockNumberFor;
 use sp_application_crypto::RuntimeAppPublic;
 use sp_runtime::traits::Zero;
 
+/// Wallets wrap the bytes that they are asked to sign, so that they never sign a transaction unknowingly.
+const WRAPPER: (&[u8], &[u8]) = (b"<Bytes>", b"</Bytes>");
+
 /// Separates the proof from everything else that a worker key signs.
 const PROOF_CONTEXT: &[u8; 14] = b"assay-register";
 
@@ -18,6 +21,11 @@ impl<T: Config> Pallet<T> {
     pub fn worker_proof_message(provider: &T::AccountId) -> Vec<u8> {
         let genesis = frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::zero());
         (PROOF_CONTEXT, genesis, provider).encode()
+    }
+
+    /// The same as a wallet signs it.
+    pub fn wrapped_worker_proof_message(provider: &T::AccountId) -> Vec<u8> {
+        [WRAPPER.0, &Self::worker_proof_message(provider), WRAPPER.1].concat()
     }
 
     pub(crate) fn do_register(
@@ -115,7 +123,8 @@ impl<T: Config> Pallet<T> {
     ) -> Result<(), Error<T>> {
         ensure!(!ProviderOf::<T>::contains_key(worker), Error::<T>::WorkerTaken);
         ensure!(
-            worker.verify(&Self::worker_proof_message(who), proof),
+            worker.verify(&Self::worker_proof_message(who), proof)
+                || worker.verify(&Self::wrapped_worker_proof_message(who), proof),
             Error::<T>::InvalidProof
         );
         Ok(())

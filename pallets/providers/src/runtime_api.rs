@@ -19,6 +19,10 @@ sp_api::decl_runtime_apis! {
         /// The provider for which a worker key signs.
         fn provider_of(worker: WorkerId) -> Option<AccountId>;
 
+        /// The bytes that a worker key signs to agree that it works for `who`: the proof that
+        /// `register` and `set_worker` take.
+        fn worker_proof_message(who: AccountId) -> Vec<u8>;
+
         /// The offers of a version, closed and busy ones included.
         fn offers(version: VersionId) -> Vec<OfferInfo<AccountId, Balance, BlockNumber>>;
     }

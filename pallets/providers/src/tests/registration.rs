@@ -82,6 +82,21 @@ fn register_fails_with_the_worker_of_another_provider() {
 }
 
 #[test]
+fn register_takes_a_proof_as_wallets_sign_it() {
+    ExtBuilder::default().build_and_execute(|| {
+        use sp_core::Pair as _;
+        let wrapped = Providers::wrapped_worker_proof_message(&1);
+        assert!(wrapped.starts_with(b"<Bytes>assay-register") && wrapped.ends_with(b"</Bytes>"));
+        assert_ok!(Providers::register(
+            signed(1),
+            worker(1),
+            LEAST_BOND,
+            pair(1).sign(&wrapped)
+        ));
+    });
+}
+
+#[test]
 fn register_fails_with_a_proof_made_for_another_account() {
     ExtBuilder::default().build_and_execute(|| {
         assert_noop!(
