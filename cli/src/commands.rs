@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use assay_engine::limits::SEGMENT_LEN;
 use clap::{Parser, Subcommand};
 use serde_json::json;
 
@@ -32,6 +33,14 @@ pub enum Command {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Takes a package apart for an upload by hand: `program.wasm`, and params in segments `params.0`, `params.1`, ...
+    Unpack {
+        /// The package.
+        package: PathBuf,
+        /// The folder for the files. It is created where it is missing.
+        #[arg(short, long)]
+        output: PathBuf,
     },
     /// Runs a package on this machine.
     Run {
@@ -82,6 +91,7 @@ pub fn execute(command: &Command) -> Result<String, Failure> {
             let bytes = read(package)?;
             Ok(describe(&Package::decode(&bytes)?, Hash::of(&bytes), *json))
         }
+        Command::Unpack { package, output } => unpack(package, output),
         Command::Run { package, input, json } => run(package, input, *json),
     }
 }
@@ -120,6 +130,21 @@ fn pack(arguments: &Pack) -> Result<String, Failure> {
     let bytes = package.encode()?;
     std::fs::write(&arguments.output, &bytes).map_err(|error| at(&arguments.output, error))?;
     Ok(describe(&package, Hash::of(&bytes), arguments.json))
+}
+
+fn unpack(package: &Path, folder: &Path) -> Result<String, Failure> {
+    let package = Package::decode(&read(package)?)?;
+    std::fs::create_dir_all(folder).map_err(|error| at(folder, error))?;
+    let segments = package.params.chunks(SEGMENT_LEN).enumerate();
+    let segments = segments.map(|(index, bytes)| (format!("params.{index}"), bytes));
+    let files = std::iter::once(("program.wasm".to_string(), package.program.as_slice())).chain(segments);
+    let mut lines = Vec::new();
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).map_err(|error| at(&path, error))?;
+        lines.push(format!("{}: {} bytes", path.display(), bytes.len()));
+    }
+    Ok(lines.join("\n"))
 }
 
 fn run(package: &Path, input: &Path, json: bool) -> Result<String, Failure> {

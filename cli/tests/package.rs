@@ -1,5 +1,6 @@
 //! What is not a package is refused by name, without a panic and without allocating what it announces.
 
+use assay_cli::commands::{execute, Command};
 use assay_cli::package::{Hash, Manifest, Package, PackageError};
 use assay_cli::NETWORK_PROGRAM;
 use proptest::prelude::*;
@@ -133,4 +134,32 @@ proptest! {
         bytes[at] = byte;
         let _ = Package::decode(&bytes);
     }
+}
+
+#[test]
+fn unpacked_segments_are_the_params_in_order() {
+    let folder = std::env::temp_dir().join(format!("assay-unpack-{}", std::process::id()));
+    let params = (0..assay_engine::limits::SEGMENT_LEN + 5)
+        .map(|i| i as u8)
+        .collect::<Vec<_>>();
+    let mut package = Package {
+        params: params.clone(),
+        ..package()
+    };
+    package.manifest.params_len = params.len() as u64;
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("model.assay");
+    std::fs::write(&file, package.encode().unwrap()).unwrap();
+    let command = Command::Unpack {
+        package: file,
+        output: folder.join("parts"),
+    };
+    execute(&command).unwrap();
+    // A second time overwrites what the first one wrote.
+    execute(&command).unwrap();
+    let part = |name: &str| std::fs::read(folder.join("parts").join(name)).unwrap();
+    assert_eq!(part("program.wasm"), package.program);
+    assert_eq!([part("params.0"), part("params.1")].concat(), params);
+    assert_eq!(part("params.1").len(), 5);
+    std::fs::remove_dir_all(&folder).unwrap();
 }

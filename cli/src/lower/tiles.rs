@@ -34,6 +34,9 @@ impl Cost {
     }
 }
 
+/// What may be halved, and the multiple of which it stays.
+type Shrink = (fn(&mut Size) -> &mut u32, u32);
+
 /// The sizes of a tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Size {
@@ -88,11 +91,7 @@ fn rows(index: u32, len: u32, size: u32) -> Vec<Step> {
 }
 
 /// Halves `size` until its cost fits. `order` names what to halve, and down to where, one after the other.
-fn shrink(
-    mut size: Size,
-    cost: impl Fn(&Size) -> Cost,
-    order: &[(fn(&mut Size) -> &mut u32, u32)],
-) -> Option<Size> {
+fn shrink(mut size: Size, cost: impl Fn(&Size) -> Cost, order: &[Shrink]) -> Option<Size> {
     for (field, least) in order {
         while !cost(&size).fits() && *field(&mut size) > *least {
             let value = field(&mut size);
@@ -109,7 +108,7 @@ fn dense(op: &Dense, index: u32) -> Option<Vec<Step>> {
         columns: blocks,
         depth: op.depth,
     };
-    let order: &[(fn(&mut Size) -> &mut u32, u32)] = &[
+    let order: &[Shrink] = &[
         (|size| &mut size.columns, 1),
         (|size| &mut size.rows, 1),
         (|size| &mut size.depth, 2),
@@ -154,7 +153,7 @@ fn conv(op: &Conv, index: u32, batch: u32) -> Option<Vec<Step>> {
         columns: op.channels_out,
         depth: op.channels_in / op.groups,
     };
-    let order: &[(fn(&mut Size) -> &mut u32, u32)] = &[
+    let order: &[Shrink] = &[
         (|size| &mut size.columns, CONV_BLOCK as u32),
         (|size| &mut size.rows, 4),
         (|size| &mut size.depth, 1),
@@ -247,8 +246,7 @@ fn pool(op: &Pool, index: u32, channels: u32) -> Option<Vec<Step>> {
         columns: channels,
         depth: 0,
     };
-    let order: &[(fn(&mut Size) -> &mut u32, u32)] =
-        &[(|size| &mut size.columns, 1), (|size| &mut size.rows, 1)];
+    let order: &[Shrink] = &[(|size| &mut size.columns, 1), (|size| &mut size.rows, 1)];
     let size = shrink(whole, |size| pool_cost(op, size), order)?;
     let mut steps = Vec::new();
     for columns in ranges(channels, size.columns) {
