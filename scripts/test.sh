@@ -9,13 +9,15 @@
 # From nothing it takes up to 75 minutes on two cores, most of it for the first build; after a small change up to
 # 10. The first section that fails ends the run. The log of each section stays in ~/.cache/assay/logs.
 #
+# GENERATED_MODULES   programs on which the section fuzz compares the executors (default 30000); engine/fuzz goes on
+#                     without end
 # PROPERTY_SEQUENCES  random sequences of calls that each property test of the pallets runs (default 10000)
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly LOGS="$ASSAY_CACHE/logs"
-readonly SECTIONS=(format build unit engine cli programs models properties journeys lint)
+readonly SECTIONS=(format build unit engine fuzz cli programs models properties journeys lint)
 
 describe() {
     case "$1" in
@@ -23,6 +25,7 @@ describe() {
         build) echo "the node and the tools build" ;;
         unit) echo "the tests of the pallets, the runtime and the node pass" ;;
         engine) echo "the executors agree on every step of every program, generated ones included" ;;
+        fuzz) echo "the executors agree on generated programs, many of them" ;;
         cli) echo "the tests of the tools pass, every sample of every model included" ;;
         programs) echo "the committed guest programs are what their sources build" ;;
         models) echo "the committed answers are what onnxruntime gives" ;;
@@ -49,6 +52,10 @@ section_build() {
 section_unit() { cargo_node test --release --locked "${WITHOUT_ENGINE[@]}"; }
 
 section_engine() { cargo_engine test --release --locked; }
+
+section_fuzz() {
+    GENERATED_MODULES="${GENERATED_MODULES:-30000}" cargo_engine test --release --locked --test generated -- --nocapture
+}
 
 section_cli() { cargo_cli test --release --locked; }
 

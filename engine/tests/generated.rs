@@ -9,6 +9,7 @@ use assay_engine::{
     Executor, Machine, Program, Status, WasmiExecutor,
 };
 
+/// Modules to compare, unless `GENERATED_MODULES` says how many.
 const MODULES: u64 = 3000;
 const STEPS: u64 = 3;
 
@@ -31,8 +32,10 @@ fn random_bytes(seed: u64, len: usize) -> Vec<u8> {
 #[test]
 fn jit_agrees_with_the_interpreter_on_random_programs() {
     let (interpreter, jit) = (WasmiExecutor::new(), JitExecutor::new().unwrap());
+    let modules =
+        std::env::var("GENERATED_MODULES").map_or(MODULES, |count| count.parse().expect("a number"));
     let (mut programs, mut went_on, mut trapped) = (0, 0, 0);
-    for seed in 0..MODULES {
+    for seed in 0..modules {
         let Some(code) = generated::module(&random_bytes(seed, 4096)) else {
             continue;
         };
@@ -72,11 +75,11 @@ fn jit_agrees_with_the_interpreter_on_random_programs() {
     // Enough of either kind for the agreement to mean something.
     println!("{programs} programs, {went_on} steps went on, {trapped} ended");
     assert!(
-        programs * 3 > MODULES,
-        "{programs} of {MODULES} modules are programs"
+        programs * 3 > modules,
+        "{programs} of {modules} modules are programs"
     );
     assert!(
-        went_on > MODULES / 4 && trapped > MODULES / 20,
+        went_on > modules / 4 && trapped > modules / 20,
         "{went_on} {trapped}"
     );
 }

@@ -5,12 +5,15 @@
 //!
 //! Counts the thread's own processor time, so that it may share the machine.
 
+#[path = "clock/mod.rs"]
+mod clock;
 #[path = "../tests/host/mod.rs"]
 mod host;
 #[path = "../../tests/programs/mod.rs"]
 mod programs;
 
 use assay_engine::limits::STEP_FUEL;
+use clock::thread_time;
 use host::Host;
 use programs::operators::{operators, Operator, Type};
 use std::time::Duration;
@@ -232,18 +235,6 @@ fn mixes() -> Vec<Mix> {
         )
     });
     mixes
-}
-
-/// Processor time of this thread.
-fn thread_time() -> Duration {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: the pointer is to a `timespec` that lives through the call.
-    let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
-    assert_eq!(result, 0);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// The fastest of a few runs of the first step, and its fuel.
