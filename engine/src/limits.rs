@@ -26,6 +26,11 @@ pub const MAX_PROGRAM_LEN: usize = 128 * 1024;
 pub const MAX_MEMORY_PAGES: u64 = 128;
 /// The most locals of one function, its parameters included. Zeroing them is not metered.
 pub const MAX_LOCALS: u32 = 64;
+/// The greatest static offset of a store of a lane of 8 or 16 bits.
+///
+/// The pinned interpreter writes greater ones down with 4 bytes and reads them with 8, and then takes the value from
+/// wherever the rest points to: it would leave its own memory.
+pub const MAX_LANE_STORE_OFFSET: u64 = 0xffff;
 /// The most bytes of all data segments together.
 pub const MAX_DATA_LEN: usize = 64 * 1024;
 /// The most globals.

@@ -7,7 +7,9 @@ use super::{
 };
 use crate::{
     executor::instantiates,
-    limits::{MAX_DATA_LEN, MAX_GLOBALS, MAX_LOCALS, MAX_MEMORY_PAGES, MAX_PROGRAM_LEN},
+    limits::{
+        MAX_DATA_LEN, MAX_GLOBALS, MAX_LANE_STORE_OFFSET, MAX_LOCALS, MAX_MEMORY_PAGES, MAX_PROGRAM_LEN,
+    },
 };
 use alloc::vec::Vec;
 use wasmparser::{
@@ -128,6 +130,11 @@ impl<'a> Module<'a> {
             match operator {
                 Operator::Call { function_index } => calls.push(function_index),
                 Operator::MemoryGrow { .. } => return Err(ProgramError::MemoryGrow),
+                Operator::V128Store8Lane { memarg, .. } | Operator::V128Store16Lane { memarg, .. }
+                    if memarg.offset > MAX_LANE_STORE_OFFSET =>
+                {
+                    return Err(ProgramError::LaneStoreOffset)
+                }
                 _ => {}
             }
         }

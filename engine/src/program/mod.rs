@@ -15,6 +15,8 @@
 //! - at most [`MAX_LOCALS`](crate::limits::MAX_LOCALS) locals per function,
 //!   [`MAX_GLOBALS`](crate::limits::MAX_GLOBALS) globals and
 //!   [`MAX_DATA_LEN`](crate::limits::MAX_DATA_LEN) bytes of data segments: filling them is not metered;
+//! - no `v128.store8_lane` and no `v128.store16_lane` with a static offset above
+//!   [`MAX_LANE_STORE_OFFSET`](crate::limits::MAX_LANE_STORE_OFFSET);
 //! - it instantiates.
 
 mod calls;
@@ -78,6 +80,8 @@ pub enum ProgramError {
     TooManyGlobals,
     /// Data segments with too many bytes.
     TooMuchData,
+    /// A store of a lane of 8 or 16 bits with a large static offset.
+    LaneStoreOffset,
     /// Compiles or instantiates not.
     NotInstantiable,
 }
@@ -102,6 +106,9 @@ impl fmt::Display for ProgramError {
             Self::TooManyLocals => "a function has more than 64 locals",
             Self::TooManyGlobals => "there are more than 64 globals",
             Self::TooMuchData => "the data segments have more than 64 KiB",
+            Self::LaneStoreOffset => {
+                "`v128.store8_lane` or `v128.store16_lane` has a static offset of more than 65,535 bytes"
+            }
             Self::NotInstantiable => "the module cannot be instantiated",
         })
     }

@@ -310,6 +310,25 @@ fn data_of_64_kib_passes_and_one_byte_more_does_not() {
 }
 
 #[test]
+fn lane_stores_have_static_offsets_of_16_bits() {
+    let store = |lane: &str, offset: u64| {
+        with(&format!(
+            "(func (param i32 v128) local.get 0 local.get 1 v128.store{lane}_lane offset={offset} 1)"
+        ))
+    };
+    for lane in ["8", "16"] {
+        assert_eq!(store(lane, MAX_LANE_STORE_OFFSET), Ok(()));
+        let refused = store(lane, MAX_LANE_STORE_OFFSET + 1);
+        assert_eq!(refused, Err(ProgramError::LaneStoreOffset));
+        assert_eq!(store(lane, u32::MAX.into()), Err(ProgramError::LaneStoreOffset));
+    }
+    // These the interpreter turns into an extraction and a store.
+    for lane in ["32", "64"] {
+        assert_eq!(store(lane, u32::MAX.into()), Ok(()));
+    }
+}
+
+#[test]
 fn data_outside_the_memory_cannot_be_instantiated() {
     assert_eq!(with(r#"(data (i32.const 65535) "x")"#), Ok(()));
     assert_eq!(

@@ -305,6 +305,8 @@ pub mod pallet {
         TooManyGlobals,
         /// The program's data segments have too many bytes.
         TooMuchData,
+        /// A store of a lane of 8 or 16 bits has a static offset above 65,535 bytes.
+        LaneStoreOffset,
         /// The program cannot be compiled or instantiated.
         NotInstantiable,
         /// No params have this id.

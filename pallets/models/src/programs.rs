@@ -67,6 +67,7 @@ impl<T> From<ProgramError> for Error<T> {
             ProgramError::TooManyLocals => Self::TooManyLocals,
             ProgramError::TooManyGlobals => Self::TooManyGlobals,
             ProgramError::TooMuchData => Self::TooMuchData,
+            ProgramError::LaneStoreOffset => Self::LaneStoreOffset,
             ProgramError::NotInstantiable => Self::NotInstantiable,
         }
     }

@@ -109,6 +109,10 @@ fn upload_program_names_the_broken_rule() {
         (with(&globals), Error::TooManyGlobals),
         (with(&data), Error::TooMuchData),
         (
+            with("(func (param v128) i32.const 0 local.get 0 v128.store8_lane offset=65536 0)"),
+            Error::LaneStoreOffset,
+        ),
+        (
             module(&format!(
                 r#"(module (memory (export "memory") 0 0) (data (i32.const 0) "x") {step})"#
             )),
