@@ -66,9 +66,11 @@ section_models() { "$(python_of_venv)" "$ROOT/models/digits/reference.py" --chec
 section_properties() {
     export PROPTEST_CASES="${PROPERTY_SEQUENCES:-10000}"
     # Each pallet has one long test: together they use all cores.
-    cargo_node test --release --locked "${WITHOUT_ENGINE[@]}" --lib --no-run 2>&1 |
-        sed -n 's/.*Executable unittests .* (\(.*pallet_.*\))$/\1/p' |
-        xargs --no-run-if-empty --max-procs="$(nproc)" --replace=TEST TEST properties
+    local tests
+    mapfile -t tests < <(cargo_node test --release --locked "${WITHOUT_ENGINE[@]}" --lib --no-run 2>&1 |
+        sed -n 's/.*Executable unittests .*(\(.*pallet_.*\))$/\1/p')
+    ((${#tests[@]} > 2)) || die "the pallets' tests were not built" "see scripts/test.sh --only unit"
+    printf '%s\n' "${tests[@]}" | xargs --max-procs="$(nproc)" --replace=TEST env TEST properties
 }
 
 section_journeys() { (cd "$ROOT/tests" && npm test); }
