@@ -25,9 +25,9 @@ journey('register as a provider from nothing', async ({ api, step }) => {
       name: 'providers.BondTooLow',
     }));
 
-  await step('a worker key that did not agree is refused', async () => {
+  await step('a worker key that did not agree is refused', () => {
     const stranger = account(mnemonicGenerate());
-    const proof = await workerProof(api, stranger, alice);
+    const proof = workerProof(api, stranger, alice);
     return assert.rejects(submit(api, api.tx.providers.register(stranger.publicKey, bond, proof), newcomer), {
       name: 'providers.InvalidProof',
     });

@@ -1,6 +1,6 @@
 // What users of the chain do: publish a model, provide compute, request an answer.
 
-import { u8aConcat, u8aToHex, u8aWrapBytes } from '@polkadot/util';
+import { stringToU8a, u8aConcat, u8aToHex, u8aWrapBytes } from '@polkadot/util';
 import { blake2AsU8a } from '@polkadot/util-crypto';
 import { account, find, submit } from './chain.mjs';
 import { until } from './wait.mjs';
@@ -75,9 +75,8 @@ function tensor({ name, dtype, shape }) {
 }
 
 /** The worker key's consent to work for a provider, signed as a wallet signs bytes. */
-export async function workerProof(api, worker, provider) {
-  const message = await api.call.providersApi.workerProofMessage(provider.address);
-  return worker.sign(u8aWrapBytes(message.toU8a(true)));
+export function workerProof(api, worker, provider) {
+  return worker.sign(u8aWrapBytes(u8aConcat(stringToU8a('assay-register'), api.genesisHash, provider.publicKey)));
 }
 
 /**
@@ -87,7 +86,7 @@ export async function workerProof(api, worker, provider) {
 export async function registerProvider(api, provider, { workerSecret, bond, silent = false }) {
   const worker = account(workerSecret);
   if (!silent) await api.rpc.author.insertKey(WORKER_KEY_TYPE, workerSecret, u8aToHex(worker.publicKey));
-  const proof = await workerProof(api, worker, provider);
+  const proof = workerProof(api, worker, provider);
   await submit(api, api.tx.providers.register(worker.publicKey, bond, proof), provider);
   return worker;
 }
