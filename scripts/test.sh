@@ -17,7 +17,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly LOGS="$ASSAY_CACHE/logs"
-readonly SECTIONS=(format build unit engine fuzz cli programs models properties journeys lint)
+readonly SECTIONS=(format build unit engine fuzz cli programs models properties journeys)
 
 describe() {
     case "$1" in
@@ -31,7 +31,6 @@ describe() {
         models) echo "the committed answers are what onnxruntime gives" ;;
         properties) echo "random sequences of calls keep every invariant" ;;
         journeys) echo "clients get through every journey with a real node" ;;
-        lint) echo "clippy has nothing to say" ;;
     esac
 }
 
@@ -74,17 +73,6 @@ section_properties() {
 }
 
 section_journeys() { (cd "$ROOT/tests" && npm test); }
-
-# Builds, since checking would compile the SDK a second time: into metadata.
-section_lint() {
-    local RUSTC_WORKSPACE_WRAPPER CLIPPY_ARGS
-    RUSTC_WORKSPACE_WRAPPER="$(rustup which clippy-driver)"
-    CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
-    export RUSTC_WORKSPACE_WRAPPER CLIPPY_ARGS SKIP_WASM_BUILD=1
-    cargo_node build --release --locked "${WITHOUT_ENGINE[@]}" --all-targets
-    cargo_engine build --release --locked --all-targets
-    cargo_cli build --release --locked --all-targets
-}
 
 # The table's rows: section, seconds, result.
 summary=()
