@@ -568,6 +568,12 @@ pub fn dispatch(who: &AccountId, call: impl Into<RuntimeCall>) -> DispatchResult
     result.map(|_| ()).map_err(|failed| failed.error)
 }
 
+/// The call by `who` fails with `error`.
+#[track_caller]
+pub fn assert_fails(who: &AccountId, call: impl Into<RuntimeCall>, error: impl Into<DispatchError>) {
+    assert_eq!(dispatch(who, call), Err(error.into()));
+}
+
 /// Goes on by `blocks`.
 pub fn run_blocks(blocks: u64) {
     run_to(System::block_number() + blocks);

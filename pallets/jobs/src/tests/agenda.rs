@@ -125,10 +125,7 @@ fn advance_assigns_nobody() {
     ExtBuilder::default().build_and_execute(|| {
         let job = request(&ALICE, ANSWER);
         System::set_block_number(5);
-        assert_eq!(
-            dispatch(&ALICE, Call::advance { job }),
-            Err(Error::<Test>::NotDue.into())
-        );
+        assert_fails(&ALICE, Call::advance { job }, Error::<Test>::NotDue);
     });
 }
 
@@ -138,26 +135,17 @@ fn advance_fails_where_the_claim_is_held() {
         let job = claimed(&ALICE, ANSWER);
         assert_ok!(<Jobs as assay_primitives::Claims<_>>::hold(job));
         System::set_block_number(50);
-        assert_eq!(
-            dispatch(&CAROL, Call::advance { job }),
-            Err(Error::<Test>::NotDue.into())
-        );
+        assert_fails(&CAROL, Call::advance { job }, Error::<Test>::NotDue);
     });
 }
 
 #[test]
 fn advance_fails_where_the_job_does_not_exist_or_has_ended() {
     ExtBuilder::default().build_and_execute(|| {
-        assert_eq!(
-            dispatch(&CAROL, Call::advance { job: 4 }),
-            Err(Error::<Test>::NotFound.into())
-        );
+        assert_fails(&CAROL, Call::advance { job: 4 }, Error::<Test>::NotFound);
         let job = claimed(&ALICE, ANSWER);
         run_to(11);
-        assert_eq!(
-            dispatch(&CAROL, Call::advance { job }),
-            Err(Error::<Test>::NotFound.into())
-        );
+        assert_fails(&CAROL, Call::advance { job }, Error::<Test>::NotFound);
     });
 }
 

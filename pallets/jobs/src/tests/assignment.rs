@@ -264,9 +264,6 @@ fn stake_of_an_open_job_cannot_leave() {
         let unbond = pallet_providers::Call::unbond {
             amount: BOND - EXPOSURE + 1,
         };
-        assert_eq!(
-            dispatch(&PAUL, unbond),
-            Err(pallet_providers::Error::<Test>::FreeStakeTooLow.into())
-        );
+        assert_fails(&PAUL, unbond, pallet_providers::Error::<Test>::FreeStakeTooLow);
     });
 }

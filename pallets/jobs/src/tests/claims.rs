@@ -31,14 +31,19 @@ fn refused(job: u64, claim: Claim, signature: WorkerSignature, why: Rejection) {
     );
 }
 
+/// The claim is refused though the worker of PAUL, who has the job, signed it.
+fn refused_from_paul(job: u64, claim: Claim, why: Rejection) {
+    let signature = signed_by(&PAUL, job, &claim);
+    refused(job, claim, signature, why);
+}
+
 /// The claim that `change` makes of the right one is refused, though its worker signed it.
 fn refused_where(mode: u8, change: impl FnOnce(&mut Claim), why: Rejection) {
     ExtBuilder::default().build_and_execute(|| {
         let job = assigned(&ALICE, mode);
         let mut claim = right_claim(job);
         change(&mut claim);
-        let signature = signed_by(&PAUL, job, &claim);
-        refused(job, claim, signature, why);
+        refused_from_paul(job, claim, why);
         assert!(matches!(state(job), JobState::Assigned { .. }));
     });
 }
@@ -221,8 +226,7 @@ fn claim_is_refused_where_the_job_does_not_exist() {
     ExtBuilder::default().build_and_execute(|| {
         let job = assigned(&ALICE, ANSWER);
         let claim = right_claim(job);
-        let signature = signed_by(&PAUL, 9, &claim);
-        refused(9, claim, signature, Rejection::NotFound);
+        refused_from_paul(9, claim, Rejection::NotFound);
     });
 }
 
@@ -231,8 +235,7 @@ fn claim_is_refused_where_nobody_has_the_job() {
     ExtBuilder::default().build_and_execute(|| {
         let job = request(&ALICE, ANSWER);
         let claim = claim_by(&PAUL, job);
-        let signature = signed_by(&PAUL, job, &claim);
-        refused(job, claim, signature, Rejection::NotAssigned);
+        refused_from_paul(job, claim, Rejection::NotAssigned);
     });
 }
 
@@ -288,12 +291,7 @@ fn claim_is_refused_where_a_former_worker_key_signed_it() {
         ));
         assert_eq!(registered_worker(&PAUL), Some(fresh.public()));
         let claim = right_claim(job);
-        refused(
-            job,
-            claim.clone(),
-            signed_by(&PAUL, job, &claim),
-            Rejection::BadSignature,
-        );
+        refused_from_paul(job, claim.clone(), Rejection::BadSignature);
         let signature = signed_by(&CAROL, job, &claim);
         assert_ok!(
             submit_unsigned(job, claim, signature)
@@ -332,12 +330,7 @@ fn claim_is_refused_where_its_trace_is_that_of_another_provider() {
     ExtBuilder::default().build_and_execute(|| {
         let job = assigned(&ALICE, ANSWER);
         let copied = claim_by(&PETE, job);
-        refused(
-            job,
-            copied.clone(),
-            signed_by(&PAUL, job, &copied),
-            Rejection::WrongRoot,
-        );
+        refused_from_paul(job, copied, Rejection::WrongRoot);
     });
 }
 
@@ -347,12 +340,7 @@ fn claim_is_refused_where_its_trace_is_that_of_another_job() {
         let (job, other) = (request(&ALICE, ANSWER), request(&ALICE, ANSWER));
         run_blocks(1);
         let copied = right_claim(other);
-        refused(
-            job,
-            copied.clone(),
-            signed_by(&PAUL, job, &copied),
-            Rejection::WrongRoot,
-        );
+        refused_from_paul(job, copied, Rejection::WrongRoot);
     });
 }
 
@@ -362,12 +350,7 @@ fn claim_is_refused_where_it_starts_from_another_input() {
         let (job, other) = (request(&ALICE, ANSWER), request(&ALICE, EMPTY));
         run_blocks(1);
         let copied = right_claim(other);
-        refused(
-            job,
-            copied.clone(),
-            signed_by(&PAUL, job, &copied),
-            Rejection::WrongStart,
-        );
+        refused_from_paul(job, copied, Rejection::WrongStart);
     });
 }
 
@@ -414,12 +397,7 @@ fn claim_is_refused_where_the_run_goes_on() {
     ExtBuilder::default().build_and_execute(|| {
         let job = assigned(&ALICE, ENDLESS);
         let claim = unfinished_claim(job, 3);
-        refused(
-            job,
-            claim.clone(),
-            signed_by(&PAUL, job, &claim),
-            Rejection::NotTerminal,
-        );
+        refused_from_paul(job, claim, Rejection::NotTerminal);
     });
 }
 

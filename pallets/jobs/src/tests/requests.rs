@@ -17,6 +17,30 @@ fn call(mode: u8, fee: Balance, provider: Option<AccountId>) -> Call<Test> {
     }
 }
 
+fn deprecate_version() {
+    let version = VERSION;
+    assert_ok!(dispatch(
+        &OWNER,
+        pallet_models::Call::deprecate_version { version }
+    ));
+}
+
+/// PETE asks 1,400 at most, and PAUL more.
+fn cheap_offer_of_pete() {
+    let price = Price {
+        per_job: 400,
+        per_step: 10,
+    };
+    assert_ok!(dispatch(
+        &PETE,
+        pallet_providers::Call::set_offer {
+            version: VERSION,
+            price,
+            capacity: 1
+        }
+    ));
+}
+
 #[test]
 fn request_holds_fee_and_deposit() {
     ExtBuilder::default().build_and_execute(|| {
@@ -44,10 +68,7 @@ fn request_counts_the_use_of_its_version_until_the_end() {
     ExtBuilder::default().build_and_execute(|| {
         let remove = || dispatch(&OWNER, pallet_models::Call::remove_version { version: VERSION });
         let job = request(&ALICE, ANSWER);
-        assert_ok!(dispatch(
-            &OWNER,
-            pallet_models::Call::deprecate_version { version: VERSION }
-        ));
+        deprecate_version();
         assert_eq!(remove(), Err(pallet_models::Error::<Test>::VersionInUse.into()));
         assert_ok!(dispatch(&ALICE, Call::cancel { job }));
         assert_ok!(remove());
@@ -63,20 +84,18 @@ fn request_fails_where_the_version_does_not_exist() {
             max_fee: MAX_FEE,
             provider: None,
         };
-        assert_eq!(dispatch(&ALICE, call), Err(Error::<Test>::VersionNotFound.into()));
+        assert_fails(&ALICE, call, Error::<Test>::VersionNotFound);
     });
 }
 
 #[test]
 fn request_fails_where_the_version_is_deprecated() {
     ExtBuilder::default().build_and_execute(|| {
-        assert_ok!(dispatch(
-            &OWNER,
-            pallet_models::Call::deprecate_version { version: VERSION }
-        ));
-        assert_eq!(
-            dispatch(&ALICE, call(ANSWER, MAX_FEE, None)),
-            Err(Error::<Test>::VersionDeprecated.into())
+        deprecate_version();
+        assert_fails(
+            &ALICE,
+            call(ANSWER, MAX_FEE, None),
+            Error::<Test>::VersionDeprecated,
         );
     });
 }
@@ -106,22 +125,8 @@ fn request_fails_where_the_fee_is_below_the_cheapest_offer() {
     ExtBuilder::default()
         .providers(&[PAUL, PETE])
         .build_and_execute(|| {
-            let cheap = Price {
-                per_job: 400,
-                per_step: 10,
-            };
-            assert_ok!(dispatch(
-                &PETE,
-                pallet_providers::Call::set_offer {
-                    version: VERSION,
-                    price: cheap,
-                    capacity: 1
-                }
-            ));
-            assert_eq!(
-                dispatch(&ALICE, call(ANSWER, 1_399, None)),
-                Err(Error::<Test>::FeeTooLow.into())
-            );
+            cheap_offer_of_pete();
+            assert_fails(&ALICE, call(ANSWER, 1_399, None), Error::<Test>::FeeTooLow);
             assert_ok!(dispatch(&ALICE, call(ANSWER, 1_400, None)));
         });
 }
@@ -131,22 +136,8 @@ fn request_fails_where_the_fee_is_below_the_named_offer() {
     ExtBuilder::default()
         .providers(&[PAUL, PETE])
         .build_and_execute(|| {
-            let cheap = Price {
-                per_job: 400,
-                per_step: 10,
-            };
-            assert_ok!(dispatch(
-                &PETE,
-                pallet_providers::Call::set_offer {
-                    version: VERSION,
-                    price: cheap,
-                    capacity: 1
-                }
-            ));
-            assert_eq!(
-                dispatch(&ALICE, call(ANSWER, 1_400, Some(PAUL))),
-                Err(Error::<Test>::FeeTooLow.into())
-            );
+            cheap_offer_of_pete();
+            assert_fails(&ALICE, call(ANSWER, 1_400, Some(PAUL)), Error::<Test>::FeeTooLow);
             assert_ok!(dispatch(&ALICE, call(ANSWER, 1_400, Some(PETE))));
         });
 }
@@ -163,9 +154,10 @@ fn request_waits_where_nobody_takes_jobs_now() {
 #[test]
 fn request_fails_where_the_named_provider_is_not_registered() {
     ExtBuilder::default().build_and_execute(|| {
-        assert_eq!(
-            dispatch(&ALICE, call(ANSWER, MAX_FEE, Some(BOB))),
-            Err(Error::<Test>::ProviderNotFound.into())
+        assert_fails(
+            &ALICE,
+            call(ANSWER, MAX_FEE, Some(BOB)),
+            Error::<Test>::ProviderNotFound,
         );
     });
 }
@@ -174,14 +166,16 @@ fn request_fails_where_the_named_provider_is_not_registered() {
 fn request_fails_where_funds_do_not_cover_fee_deposit_and_existence() {
     ExtBuilder::default().build_and_execute(|| {
         let most = FUNDS - EXISTENTIAL - DEPOSIT;
-        assert_eq!(
-            dispatch(&ALICE, call(ANSWER, most + 1, None)),
-            Err(Error::<Test>::InsufficientFunds.into())
+        assert_fails(
+            &ALICE,
+            call(ANSWER, most + 1, None),
+            Error::<Test>::InsufficientFunds,
         );
         assert_ok!(dispatch(&ALICE, call(ANSWER, most, None)));
-        assert_eq!(
-            dispatch(&NOBODY, call(ANSWER, MAX_FEE, None)),
-            Err(Error::<Test>::InsufficientFunds.into())
+        assert_fails(
+            &NOBODY,
+            call(ANSWER, MAX_FEE, None),
+            Error::<Test>::InsufficientFunds,
         );
     });
 }
@@ -189,9 +183,10 @@ fn request_fails_where_funds_do_not_cover_fee_deposit_and_existence() {
 #[test]
 fn request_fails_where_the_fee_is_the_largest_number() {
     ExtBuilder::default().build_and_execute(|| {
-        assert_eq!(
-            dispatch(&ALICE, call(ANSWER, Balance::MAX, None)),
-            Err(Error::<Test>::InsufficientFunds.into())
+        assert_fails(
+            &ALICE,
+            call(ANSWER, Balance::MAX, None),
+            Error::<Test>::InsufficientFunds,
         );
     });
 }
@@ -202,9 +197,10 @@ fn request_fails_where_it_would_spend_frozen_funds() {
         // A lock as vesting or voting places it.
         use frame_support::traits::{LockableCurrency, WithdrawReasons};
         Balances::set_lock(*b"vesting ", &ALICE, FUNDS, WithdrawReasons::all());
-        assert_eq!(
-            dispatch(&ALICE, call(ANSWER, MAX_FEE, None)),
-            Err(Error::<Test>::InsufficientFunds.into())
+        assert_fails(
+            &ALICE,
+            call(ANSWER, MAX_FEE, None),
+            Error::<Test>::InsufficientFunds,
         );
         Balances::set_lock(
             *b"vesting ",
@@ -270,15 +266,9 @@ fn cancel_returns_fee_and_deposit_whole() {
 fn cancel_fails_where_the_job_does_not_exist_or_has_ended() {
     ExtBuilder::default().build_and_execute(|| {
         let job = request(&ALICE, ANSWER);
-        assert_eq!(
-            dispatch(&ALICE, Call::cancel { job: 7 }),
-            Err(Error::<Test>::NotFound.into())
-        );
+        assert_fails(&ALICE, Call::cancel { job: 7 }, Error::<Test>::NotFound);
         assert_ok!(dispatch(&ALICE, Call::cancel { job }));
-        assert_eq!(
-            dispatch(&ALICE, Call::cancel { job }),
-            Err(Error::<Test>::NotFound.into())
-        );
+        assert_fails(&ALICE, Call::cancel { job }, Error::<Test>::NotFound);
     });
 }
 
@@ -286,10 +276,7 @@ fn cancel_fails_where_the_job_does_not_exist_or_has_ended() {
 fn cancel_fails_where_another_account_asks() {
     ExtBuilder::default().build_and_execute(|| {
         let job = request(&ALICE, ANSWER);
-        assert_eq!(
-            dispatch(&BOB, Call::cancel { job }),
-            Err(Error::<Test>::NotRequester.into())
-        );
+        assert_fails(&BOB, Call::cancel { job }, Error::<Test>::NotRequester);
     });
 }
 
@@ -297,10 +284,7 @@ fn cancel_fails_where_another_account_asks() {
 fn cancel_fails_where_a_provider_has_the_job() {
     ExtBuilder::default().build_and_execute(|| {
         let job = assigned(&ALICE, ANSWER);
-        assert_eq!(
-            dispatch(&ALICE, Call::cancel { job }),
-            Err(Error::<Test>::NotQueued.into())
-        );
+        assert_fails(&ALICE, Call::cancel { job }, Error::<Test>::NotQueued);
     });
 }
 
