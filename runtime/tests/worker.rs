@@ -155,26 +155,26 @@ fn publish() {
     for (index, segment) in (0..).zip(params.chunks(SEGMENT_LEN)) {
         assert_ok!(Models::upload_segment(alice(), 0, index, segment.to_vec()));
     }
-    let metadata = pallet_models::ModelMetadata {
-        name: b"adder".to_vec().try_into().unwrap(),
-        description: Default::default(),
-        url: Default::default(),
+    let metadata = pallet_models::ModelSpec {
+        name: b"adder".to_vec(),
+        description: vec![],
+        url: vec![],
     };
     assert_ok!(Models::create_model(alice(), metadata));
     let byte = pallet_models::TensorSpec {
-        name: b"x".to_vec().try_into().unwrap(),
+        name: b"x".to_vec(),
         dtype: pallet_models::Dtype::U8,
-        shape: vec![1].try_into().unwrap(),
+        shape: vec![1],
     };
     let spec = pallet_models::VersionSpec {
         program,
         params: pallet_models::ParamsSource::OnChain(0),
-        inputs: vec![byte.clone()].try_into().unwrap(),
-        outputs: vec![byte].try_into().unwrap(),
-        license: b"Apache-2.0".to_vec().try_into().unwrap(),
+        inputs: vec![byte.clone()],
+        outputs: vec![byte],
+        license: b"Apache-2.0".to_vec(),
         royalty: Perbill::from_percent(10),
         max_steps: MAX_STEPS,
-        labels: Default::default(),
+        labels: vec![],
     };
     assert_ok!(Models::publish_version(alice(), 0, spec));
 }

@@ -101,10 +101,14 @@ journey('bad versions', async (world) => {
   const spec = { ...plainSpec, program, params: { OnChain: params } };
   const publish = (changes, of = model) => api.tx.models.publishVersion(of, { ...spec, ...changes });
   const floatsOf = (count) => [{ name: 'x', dtype: 'F32', shape: [count] }];
+  const create = (changes) => api.tx.models.createModel({ name: 'x', description: '', url: '', ...changes });
+  const xs = (count) => 'x'.repeat(count);
 
   await refuses(world, [
-    ['a model without a name', 'models.EmptyName', api.tx.models.createModel({ name: '', description: '', url: '' })],
-    ['a name of 65 bytes', /^pool: /, api.tx.models.createModel({ name: 'x'.repeat(65), description: '', url: '' })],
+    ['a model without a name', 'models.EmptyName', create({ name: '' })],
+    ['a name of 65 bytes', 'models.NameTooLong', create({ name: xs(65) })],
+    ['a description of 257 bytes', 'models.DescriptionTooLong', create({ description: xs(257) })],
+    ['a URL of 100,000 bytes', 'models.UrlTooLong', create({ url: xs(100_000) })],
     ['a version of no model', 'models.ModelNotFound', publish({}, model + 1)],
     ["a version of somebody else's model", 'models.NotOwner', publish({}), eve],
     ['an unknown program', 'models.ProgramNotFound', publish({ program: `0x${'11'.repeat(32)}` })],
@@ -112,6 +116,10 @@ journey('bad versions', async (world) => {
     ['an input above 64 KiB', 'models.InputTooLong', publish({ inputs: floatsOf(16 * KIB + 1) })],
     ['an output above 16 KiB', 'models.OutputTooLong', publish({ outputs: floatsOf(4 * KIB + 1) })],
     ['a tensor without elements', 'models.EmptyTensor', publish({ inputs: floatsOf(0) })],
+    ['nine tensors', 'models.TooManyTensors', publish({ outputs: Array(9).fill(floatsOf(1)[0]) })],
+    ['nine dimensions', 'models.TooManyDimensions', publish({ inputs: [{ ...floatsOf(1)[0], shape: Array(9).fill(1) }] })],
+    ['a license of 65 bytes', 'models.LicenseTooLong', publish({ license: xs(65) })],
+    ['65 labels', 'models.TooManyLabels', publish({ labels: Array(65).fill('x') })],
     ['no steps', 'models.MaxStepsOutOfRange', publish({ maxSteps: 0 })],
     ['more steps than may be', 'models.MaxStepsOutOfRange', publish({ maxSteps: 1n << 40n })],
     ['a royalty of everything', 'models.RoyaltyTooHigh', publish({ royalty: 1_000_000_000 })],

@@ -355,35 +355,34 @@ pub const EMPTY: u8 = 4;
 pub const VERSION: VersionId = 0;
 
 fn publish() {
-    use pallet_models::{Dtype, ModelMetadata, ParamsSource, TensorSpec, VersionSpec};
+    use pallet_models::{Dtype, ModelSpec, ParamsSource, TensorSpec, VersionSpec};
     let origin = || RuntimeOrigin::signed(OWNER);
     let code = wat::parse_str(PROGRAM).expect("the text is well formed");
     let program = H256(Program::new(code.clone()).expect("keeps the rules").hash());
     assert_ok!(Models::upload_program(origin(), code));
     assert_ok!(Models::begin_params(origin(), 0));
-    let name = || b"x".to_vec().try_into().expect("fits");
     assert_ok!(Models::create_model(
         origin(),
-        ModelMetadata {
-            name: name(),
-            description: Default::default(),
-            url: Default::default()
+        ModelSpec {
+            name: b"x".to_vec(),
+            description: vec![],
+            url: vec![]
         }
     ));
     let tensor = TensorSpec {
-        name: b"x".to_vec().try_into().expect("fits"),
+        name: b"x".to_vec(),
         dtype: Dtype::F32,
-        shape: vec![1].try_into().expect("fits"),
+        shape: vec![1],
     };
     let version = VersionSpec {
         program,
         params: ParamsSource::OnChain(0),
-        inputs: vec![tensor.clone()].try_into().expect("fits"),
-        outputs: vec![tensor].try_into().expect("fits"),
-        license: b"MIT".to_vec().try_into().expect("fits"),
+        inputs: vec![tensor.clone()],
+        outputs: vec![tensor],
+        license: b"MIT".to_vec(),
         royalty: Perbill::from_percent(20),
         max_steps: MAX_STEPS,
-        labels: Default::default(),
+        labels: vec![],
     };
     assert_ok!(Models::publish_version(origin(), 0, version));
 }

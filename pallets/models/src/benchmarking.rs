@@ -95,16 +95,16 @@ fn insert_upload<T: Config>(owner: &T::AccountId, segments: u32, len: u64) -> Pa
     params
 }
 
-fn full_metadata() -> ModelMetadata {
-    ModelMetadata {
-        name: full_bytes(),
-        description: full_bytes(),
-        url: full_bytes(),
+fn full_metadata() -> ModelSpec {
+    ModelSpec {
+        name: text(64),
+        description: text(256),
+        url: text(256),
     }
 }
 
-fn full_bytes<const N: u32>() -> Bytes<N> {
-    vec![b'x'; N as usize].try_into().expect("as long as the bound")
+fn text(len: usize) -> Vec<u8> {
+    vec![b'x'; len]
 }
 
 fn created_model<T: Config>(owner: &T::AccountId) -> ModelId {
@@ -114,14 +114,13 @@ fn created_model<T: Config>(owner: &T::AccountId) -> ModelId {
 }
 
 /// Eight tensors with eight dimensions each.
-fn full_tensors() -> Tensors {
-    let shape = vec![1; 8].try_into().expect("as long as the bound");
+fn full_tensors() -> Vec<TensorSpec> {
     let tensor = TensorSpec {
-        name: full_bytes(),
+        name: text(32),
         dtype: Dtype::I64,
-        shape,
+        shape: vec![1; 8],
     };
-    vec![tensor; 8].try_into().expect("as long as the bound")
+    vec![tensor; 8]
 }
 
 fn full_spec<T: Config>(owner: &T::AccountId) -> VersionSpec {
@@ -133,10 +132,10 @@ fn full_spec<T: Config>(owner: &T::AccountId) -> VersionSpec {
         params: ParamsSource::OnChain(params),
         inputs: full_tensors(),
         outputs: full_tensors(),
-        license: full_bytes(),
+        license: text(64),
         royalty: T::MaxRoyalty::get(),
         max_steps: T::MaxSteps::get(),
-        labels: vec![full_bytes(); 64].try_into().expect("as long as the bound"),
+        labels: vec![text(32); 64],
     }
 }
 
@@ -187,7 +186,7 @@ pub(crate) fn insert_version<T: Config>(owner: &T::AccountId, input_len: u32, ma
             deposit: deposit.clone(),
         },
     );
-    Metadata::<T>::insert(model, full_metadata());
+    Metadata::<T>::set(model, full_metadata().into_metadata::<T>().ok());
     let version = NextVersion::<T>::mutate(|next| core::mem::replace(next, *next + 1));
     ModelVersions::<T>::try_append(model, version).expect("the model's first");
     let record = VersionRecord {
@@ -203,13 +202,12 @@ pub(crate) fn insert_version<T: Config>(owner: &T::AccountId, input_len: u32, ma
         deprecated: false,
     };
     Versions::<T>::insert(version, record);
-    let shape = vec![input_len].try_into().expect("one dimension");
     let input = TensorSpec {
-        name: full_bytes(),
+        name: text(32),
         dtype: Dtype::U8,
-        shape,
+        shape: vec![input_len],
     };
-    let inputs = vec![input].try_into().expect("one tensor");
+    let inputs = specs::tensors::<T>(vec![input]).expect("one small tensor");
     Details::<T>::insert(
         version,
         VersionDetails {

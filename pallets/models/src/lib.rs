@@ -25,6 +25,9 @@ mod params;
 mod programs;
 mod queries;
 pub mod runtime_api;
+// The derived codecs cast the indices of variants.
+#[allow(clippy::cast_possible_truncation)]
+mod specs;
 #[cfg(test)]
 mod tests;
 #[cfg(any(test, feature = "try-runtime"))]
@@ -38,6 +41,7 @@ pub mod weights;
 
 pub use pallet::*;
 pub use params::{segment_count, segment_key, segment_len};
+pub use specs::*;
 pub use types::*;
 pub use weights::WeightInfo;
 
@@ -329,6 +333,12 @@ pub mod pallet {
         ModelNotFound,
         /// A model needs a name.
         EmptyName,
+        /// The model's name has more than 64 bytes.
+        NameTooLong,
+        /// The model's description has more than 256 bytes.
+        DescriptionTooLong,
+        /// The model's URL has more than 256 bytes.
+        UrlTooLong,
         /// The model has versions.
         ModelHasVersions,
         /// The model has as many versions as a model may have.
@@ -339,12 +349,28 @@ pub mod pallet {
         RoyaltyTooHigh,
         /// The steps are none, or above the limit.
         MaxStepsOutOfRange,
+        /// More than 8 input or output tensors.
+        TooManyTensors,
+        /// A tensor's name has more than 32 bytes.
+        TensorNameTooLong,
+        /// A tensor has more than 8 dimensions.
+        TooManyDimensions,
         /// A dimension of a tensor is zero.
         EmptyTensor,
         /// The input tensors have more bytes than an input may have.
         InputTooLong,
         /// The output tensors have more bytes than an output may have.
         OutputTooLong,
+        /// The license has more than 64 bytes.
+        LicenseTooLong,
+        /// More than 64 labels.
+        TooManyLabels,
+        /// A label has more than 32 bytes.
+        LabelTooLong,
+        /// More than 4 locations of external params.
+        TooManyLocations,
+        /// A location has more than 256 bytes.
+        LocationTooLong,
         /// The version is deprecated already.
         AlreadyDeprecated,
         /// Only a deprecated version can be removed.
@@ -437,10 +463,11 @@ pub mod pallet {
         /// Origin: signed. Holds `BaseDeposit` and `ByteDeposit` for each byte of the encoded
         /// metadata.
         ///
-        /// Event: `ModelCreated`. Errors: `EmptyName`, `CounterExhausted`.
+        /// Event: `ModelCreated`. Errors: `EmptyName`, `NameTooLong`, `DescriptionTooLong`,
+        /// `UrlTooLong`, `CounterExhausted`.
         #[pallet::call_index(5)]
         #[pallet::weight(T::WeightInfo::create_model())]
-        pub fn create_model(origin: OriginFor<T>, metadata: ModelMetadata) -> DispatchResult {
+        pub fn create_model(origin: OriginFor<T>, metadata: ModelSpec) -> DispatchResult {
             let who = ensure_signed(origin)?;
             Self::do_create_model(who, metadata)
         }
@@ -452,13 +479,14 @@ pub mod pallet {
         ///
         /// Origin: signed by the owner.
         ///
-        /// Event: `MetadataSet`. Errors: `ModelNotFound`, `NotOwner`, `EmptyName`.
+        /// Event: `MetadataSet`. Errors: `ModelNotFound`, `NotOwner`, `EmptyName`, `NameTooLong`,
+        /// `DescriptionTooLong`, `UrlTooLong`.
         #[pallet::call_index(6)]
         #[pallet::weight(T::WeightInfo::set_model_metadata())]
         pub fn set_model_metadata(
             origin: OriginFor<T>,
             model: ModelId,
-            metadata: ModelMetadata,
+            metadata: ModelSpec,
         ) -> DispatchResult {
             let who = ensure_signed(origin)?;
             Self::do_set_model_metadata(who, model, metadata)
@@ -504,9 +532,10 @@ pub mod pallet {
         /// params' deposits.
         ///
         /// Event: `VersionPublished`. Errors: `ModelNotFound`, `NotOwner`, `MaxVersionsExceeded`,
-        /// `RoyaltyTooHigh`, `MaxStepsOutOfRange`, `EmptyTensor`, `InputTooLong`, `OutputTooLong`,
-        /// `ProgramNotFound`, `ParamsNotFound`, `ParamsIncomplete`, `ParamsTooLong`,
-        /// `CounterExhausted`.
+        /// `RoyaltyTooHigh`, `MaxStepsOutOfRange`, `TooManyTensors`, `TensorNameTooLong`,
+        /// `TooManyDimensions`, `EmptyTensor`, `InputTooLong`, `OutputTooLong`, `LicenseTooLong`,
+        /// `TooManyLabels`, `LabelTooLong`, `ProgramNotFound`, `ParamsNotFound`, `ParamsIncomplete`,
+        /// `ParamsTooLong`, `TooManyLocations`, `LocationTooLong`, `CounterExhausted`.
         #[pallet::call_index(9)]
         #[pallet::weight(T::WeightInfo::publish_version())]
         pub fn publish_version(origin: OriginFor<T>, model: ModelId, spec: VersionSpec) -> DispatchResult {

@@ -206,11 +206,11 @@ pub fn uploaded_params(owner: AccountId, len: u64) -> ParamsId {
     params
 }
 
-pub fn metadata(name: &str) -> ModelMetadata {
-    ModelMetadata {
-        name: bytes(name),
-        description: bytes("what it does"),
-        url: bytes("https://model.example"),
+pub fn metadata(name: &str) -> ModelSpec {
+    ModelSpec {
+        name: name.into(),
+        description: b"what it does".to_vec(),
+        url: b"https://model.example".to_vec(),
     }
 }
 
@@ -225,14 +225,10 @@ pub fn created_model(owner: AccountId) -> ModelId {
 
 pub fn tensor(dtype: Dtype, shape: &[u32]) -> TensorSpec {
     TensorSpec {
-        name: bytes("x"),
+        name: b"x".to_vec(),
         dtype,
-        shape: shape.to_vec().try_into().expect("few dimensions"),
+        shape: shape.to_vec(),
     }
-}
-
-pub fn tensors(specs: Vec<TensorSpec>) -> Tensors {
-    specs.try_into().expect("few tensors")
 }
 
 /// A valid spec with external params.
@@ -242,14 +238,14 @@ pub fn spec(program: H256) -> VersionSpec {
         params: ParamsSource::External {
             root: H256::repeat_byte(7),
             len: 1 << 30,
-            locations: vec![bytes("ipfs://weights")].try_into().expect("one location"),
+            locations: vec![b"ipfs://weights".to_vec()],
         },
-        inputs: tensors(vec![tensor(Dtype::F32, &[1, 8, 8])]),
-        outputs: tensors(vec![tensor(Dtype::F32, &[10]), tensor(Dtype::I64, &[])]),
-        license: bytes("MIT"),
+        inputs: vec![tensor(Dtype::F32, &[1, 8, 8])],
+        outputs: vec![tensor(Dtype::F32, &[10]), tensor(Dtype::I64, &[])],
+        license: b"MIT".to_vec(),
         royalty: Perbill::from_percent(5),
         max_steps: 100,
-        labels: vec![bytes("zero"), bytes("one")].try_into().expect("two labels"),
+        labels: vec![b"zero".to_vec(), b"one".to_vec()],
     }
 }
 

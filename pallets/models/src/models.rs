@@ -6,8 +6,8 @@ use frame_support::ensure;
 use sp_runtime::{DispatchError, DispatchResult};
 
 impl<T: Config> Pallet<T> {
-    pub(crate) fn do_create_model(owner: T::AccountId, metadata: ModelMetadata) -> DispatchResult {
-        ensure!(!metadata.name.is_empty(), Error::<T>::EmptyName);
+    pub(crate) fn do_create_model(owner: T::AccountId, spec: ModelSpec) -> DispatchResult {
+        let metadata = spec.into_metadata::<T>()?;
         let model = NextModel::<T>::get();
         let next = model.checked_add(1).ok_or(Error::<T>::CounterExhausted)?;
 
@@ -33,10 +33,10 @@ impl<T: Config> Pallet<T> {
     pub(crate) fn do_set_model_metadata(
         who: T::AccountId,
         model: ModelId,
-        metadata: ModelMetadata,
+        spec: ModelSpec,
     ) -> DispatchResult {
         let mut record = Self::owned_model(&who, model)?;
-        ensure!(!metadata.name.is_empty(), Error::<T>::EmptyName);
+        let metadata = spec.into_metadata::<T>()?;
 
         Self::release_deposit(HoldReason::Model, &record.deposit.who, record.deposit.amount)?;
         let amount = Self::deposit_for_value(&metadata);

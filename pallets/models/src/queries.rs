@@ -2,6 +2,7 @@
 
 use crate::{versions::total_len, *};
 use alloc::vec::Vec;
+use assay_engine::limits::MAX_OUTPUT_LEN;
 use assay_primitives::{ModelId, VersionId};
 use sp_core::H256;
 
@@ -20,7 +21,7 @@ impl<T: Config> Pallet<T> {
             params_root: record.params_root,
             params_len: record.params_len,
             input_len: record.input_len,
-            output_len: total_len(&details.outputs)?,
+            output_len: total_len(&details.outputs, MAX_OUTPUT_LEN)?,
             max_steps: record.max_steps,
             royalty: record.royalty,
             deprecated: record.deprecated,

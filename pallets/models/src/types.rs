@@ -1,4 +1,4 @@
-//! What the pallet stores and what its calls take.
+//! What the pallet stores and shows.
 
 use alloc::vec::Vec;
 use assay_engine::{limits::MAX_PROGRAM_LEN, memory::Frontier};
@@ -102,9 +102,7 @@ pub enum ParamsStatus<BlockNumber> {
 }
 
 /// What a model says about itself.
-#[derive(
-    Clone, PartialEq, Eq, Debug, Default, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen,
-)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode, TypeInfo, MaxEncodedLen)]
 pub struct ModelMetadata {
     /// Not empty, not unique.
     pub name: Bytes<64>,
@@ -176,8 +174,8 @@ impl Dtype {
 }
 
 /// A tensor of a version's input or output, row-major. Tensors follow each other without gaps.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen)]
-pub struct TensorSpec {
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo, MaxEncodedLen)]
+pub struct Tensor {
     /// The tensor's name. May be empty.
     pub name: Bytes<32>,
     /// The type of the elements.
@@ -186,7 +184,7 @@ pub struct TensorSpec {
     pub shape: BoundedVec<u32, ConstU32<8>>,
 }
 
-impl TensorSpec {
+impl Tensor {
     /// Bytes of the tensor, or `None` where they exceed a `u32`.
     pub fn byte_len(&self) -> Option<u32> {
         self.shape
@@ -196,52 +194,13 @@ impl TensorSpec {
 }
 
 /// The tensors of an input or an output.
-pub type Tensors = BoundedVec<TensorSpec, ConstU32<8>>;
+pub type Tensors = BoundedVec<Tensor, ConstU32<8>>;
 
 /// Where params can be fetched: URLs, CIDs.
 pub type Locations = BoundedVec<Bytes<256>, ConstU32<4>>;
 
 /// The names of a classifier's classes, in the order of its output. Empty where there are none.
 pub type Labels = BoundedVec<Bytes<32>, ConstU32<64>>;
-
-/// The params of a new version.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
-pub enum ParamsSource {
-    /// Params that the chain has seen whole.
-    #[codec(index = 0)]
-    OnChain(ParamsId),
-    /// Params that the chain never sees. Whoever fetches them checks them against `root`.
-    #[codec(index = 1)]
-    External {
-        /// Root of the params region of the memory tree.
-        root: H256,
-        /// Bytes.
-        len: u64,
-        /// Where to fetch them. May be empty where providers get them otherwise.
-        locations: Locations,
-    },
-}
-
-/// A new version.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
-pub struct VersionSpec {
-    /// Hash of an uploaded program.
-    pub program: H256,
-    /// The params.
-    pub params: ParamsSource,
-    /// What the input consists of.
-    pub inputs: Tensors,
-    /// What the output consists of.
-    pub outputs: Tensors,
-    /// An SPDX expression or the address of a text.
-    pub license: Bytes<64>,
-    /// The share of each payment that goes to the model's owner.
-    pub royalty: Perbill,
-    /// The most steps a run may take.
-    pub max_steps: u64,
-    /// The names of the classes, where there are any.
-    pub labels: Labels,
-}
 
 /// The part of a version that the chain works with.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo, MaxEncodedLen)]

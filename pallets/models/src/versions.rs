@@ -24,8 +24,12 @@ impl<T: Config> Pallet<T> {
             (1..=T::MaxSteps::get()).contains(&spec.max_steps),
             Error::<T>::MaxStepsOutOfRange
         );
-        let input_len = Self::checked_len(&spec.inputs, MAX_INPUT_LEN, Error::InputTooLong)?;
-        Self::checked_len(&spec.outputs, MAX_OUTPUT_LEN, Error::OutputTooLong)?;
+        let inputs = specs::tensors::<T>(spec.inputs)?;
+        let outputs = specs::tensors::<T>(spec.outputs)?;
+        let input_len = total_len(&inputs, MAX_INPUT_LEN).ok_or(Error::<T>::InputTooLong)?;
+        total_len(&outputs, MAX_OUTPUT_LEN).ok_or(Error::<T>::OutputTooLong)?;
+        let license = specs::bounded(spec.license, Error::<T>::LicenseTooLong)?;
+        let labels = specs::labels::<T>(spec.labels)?;
         let mut program = Programs::<T>::get(spec.program).ok_or(Error::<T>::ProgramNotFound)?;
         program.refs = one_more::<T>(program.refs)?;
         let params = Self::resolve(spec.params)?;
@@ -37,10 +41,10 @@ impl<T: Config> Pallet<T> {
             .map_err(|_| Error::<T>::MaxVersionsExceeded)?;
 
         let details = VersionDetails {
-            inputs: spec.inputs,
-            outputs: spec.outputs,
-            license: spec.license,
-            labels: spec.labels,
+            inputs,
+            outputs,
+            license,
+            labels,
             locations: params.locations,
         };
         let uploaded = params.uploaded.as_ref();
@@ -113,15 +117,6 @@ impl<T: Config> Pallet<T> {
         Ok(record)
     }
 
-    /// Bytes of `tensors` together, at most `limit`.
-    fn checked_len(tensors: &Tensors, limit: u32, too_long: Error<T>) -> Result<u32, Error<T>> {
-        ensure!(
-            tensors.iter().all(|tensor| !tensor.shape.contains(&0)),
-            Error::<T>::EmptyTensor
-        );
-        total_len(tensors).filter(|len| *len <= limit).ok_or(too_long)
-    }
-
     fn resolve(source: ParamsSource) -> Result<ResolvedParams<T>, Error<T>> {
         match source {
             ParamsSource::OnChain(id) => {
@@ -142,7 +137,7 @@ impl<T: Config> Pallet<T> {
                 Ok(ResolvedParams {
                     root,
                     len,
-                    locations,
+                    locations: specs::locations(locations)?,
                     uploaded: None,
                 })
             }
@@ -169,9 +164,10 @@ fn one_more<T: Config>(count: u32) -> Result<u32, Error<T>> {
     count.checked_add(1).ok_or(Error::CounterExhausted)
 }
 
-/// Bytes of `tensors` together, or `None` where they exceed a `u32`.
-pub(crate) fn total_len(tensors: &Tensors) -> Option<u32> {
-    tensors
+/// Bytes of `tensors` together, or `None` where they exceed `limit`.
+pub(crate) fn total_len(tensors: &Tensors, limit: u32) -> Option<u32> {
+    let len = tensors
         .iter()
-        .try_fold(0u32, |len, tensor| len.checked_add(tensor.byte_len()?))
+        .try_fold(0u32, |len, tensor| len.checked_add(tensor.byte_len()?))?;
+    (len <= limit).then_some(len)
 }

@@ -27,7 +27,7 @@ fn create_model_holds_base_and_bytes_and_counts_up() {
                 deposit
             })
         );
-        assert_eq!(Metadata::<Test>::get(0), Some(metadata));
+        assert_eq!(Metadata::<Test>::get(0), metadata.into_metadata::<Test>().ok());
         assert_eq!(held(HoldReason::Model, ALICE), amount);
     });
 }
@@ -37,6 +37,42 @@ fn create_model_fails_without_a_name() {
     ExtBuilder.build_and_execute(|| {
         let call = || Models::create_model(RuntimeOrigin::signed(ALICE), metadata(""));
         assert_noop!(call(), Error::<Test>::EmptyName);
+    });
+}
+
+#[test]
+fn create_model_and_set_model_metadata_fail_above_each_limit() {
+    ExtBuilder.build_and_execute(|| {
+        let model = created_model(ALICE);
+        let longest = ModelSpec {
+            name: vec![b'x'; 64],
+            description: vec![b'x'; 256],
+            url: vec![b'x'; 256],
+        };
+        let one_more = |change: fn(&mut ModelSpec), too_long: Error<Test>| {
+            let mut metadata = longest.clone();
+            change(&mut metadata);
+            let origin = || RuntimeOrigin::signed(ALICE);
+            let created = Models::create_model(origin(), metadata.clone());
+            let set = Models::set_model_metadata(origin(), model, metadata);
+            let too_long = DispatchError::from(too_long);
+            assert_eq!((created, set), (Err(too_long), Err(too_long)));
+        };
+        one_more(|metadata| metadata.name.push(b'x'), Error::NameTooLong);
+        one_more(
+            |metadata| metadata.description.push(b'x'),
+            Error::DescriptionTooLong,
+        );
+        one_more(|metadata| metadata.url.push(b'x'), Error::UrlTooLong);
+        assert_ok!(Models::create_model(
+            RuntimeOrigin::signed(ALICE),
+            longest.clone()
+        ));
+        assert_ok!(Models::set_model_metadata(
+            RuntimeOrigin::signed(ALICE),
+            model,
+            longest
+        ));
     });
 }
 

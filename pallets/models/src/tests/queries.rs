@@ -41,7 +41,10 @@ fn model_info_lists_versions_in_order() {
         let second = published(ALICE, 0, spec(program_hash(&program(0))));
         let info = Models::model_info(0).unwrap();
         assert_eq!(info.owner, ALICE);
-        assert_eq!(info.metadata, metadata("digits"));
+        assert_eq!(
+            Some(info.metadata),
+            metadata("digits").into_metadata::<Test>().ok()
+        );
         assert_eq!(info.versions, vec![first, second]);
     });
 }

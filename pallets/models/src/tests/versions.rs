@@ -14,6 +14,14 @@ fn remove(who: AccountId, version: u32) -> sp_runtime::DispatchResult {
     Models::remove_version(RuntimeOrigin::signed(who), version)
 }
 
+fn stored_tensor(dtype: Dtype, shape: &[u32]) -> Tensor {
+    Tensor {
+        name: bytes("x"),
+        dtype,
+        shape: shape.to_vec().try_into().expect("few dimensions"),
+    }
+}
+
 /// Runs `test` with a spec that Alice may publish under model 0.
 fn with_spec(test: impl FnOnce(VersionSpec)) {
     ExtBuilder.build_and_execute(|| {
@@ -39,10 +47,13 @@ fn publish_version_stores_terms_and_details() {
         assert_eq!(record.royalty, Perbill::from_percent(5));
         assert!(!record.deprecated);
         let details = Details::<Test>::get(0).unwrap();
-        assert_eq!(details.inputs, spec.inputs);
-        assert_eq!(details.outputs, spec.outputs);
-        assert_eq!(details.license, spec.license);
-        assert_eq!(details.labels, spec.labels);
+        assert_eq!(details.inputs.to_vec(), [stored_tensor(Dtype::F32, &[1, 8, 8])]);
+        assert_eq!(
+            details.outputs.to_vec(),
+            [stored_tensor(Dtype::F32, &[10]), stored_tensor(Dtype::I64, &[])]
+        );
+        assert_eq!(details.license, bytes::<64>("MIT"));
+        assert_eq!(details.labels.to_vec(), [bytes::<32>("zero"), bytes::<32>("one")]);
         assert_eq!(details.locations.to_vec(), vec![bytes::<256>("ipfs://weights")]);
         assert_eq!(
             Programs::<Test>::get(spec.program).map(|program| program.refs),
@@ -207,7 +218,7 @@ fn publish_version_fails_for_no_steps_and_too_many() {
 fn publish_version_fails_above_the_longest_input() {
     with_spec(|spec| {
         let with = |inputs| VersionSpec {
-            inputs: tensors(inputs),
+            inputs,
             ..spec.clone()
         };
         let longest = tensor(Dtype::U8, &[MAX_INPUT_LEN]);
@@ -237,7 +248,7 @@ fn publish_version_fails_above_the_longest_input() {
 fn publish_version_fails_above_the_longest_output() {
     with_spec(|spec| {
         let with = |outputs| VersionSpec {
-            outputs: tensors(outputs),
+            outputs,
             ..spec.clone()
         };
         let longest = tensor(Dtype::F32, &[MAX_OUTPUT_LEN / 4]);
@@ -250,7 +261,7 @@ fn publish_version_fails_above_the_longest_output() {
 #[test]
 fn publish_version_fails_for_a_dimension_of_zero() {
     with_spec(|spec| {
-        let empty = tensors(vec![tensor(Dtype::F32, &[u32::MAX, u32::MAX, 0])]);
+        let empty = vec![tensor(Dtype::F32, &[u32::MAX, u32::MAX, 0])];
         let inputs = VersionSpec {
             inputs: empty.clone(),
             ..spec.clone()
@@ -262,6 +273,72 @@ fn publish_version_fails_for_a_dimension_of_zero() {
         assert_noop!(publish(ALICE, 0, inputs), Error::<Test>::EmptyTensor);
         assert_noop!(publish(ALICE, 0, outputs), Error::<Test>::EmptyTensor);
     });
+}
+
+/// Alice publishes each kind of detail in its longest form, and no longer: with `len` items of what
+/// `change` changes, or `len + 1`.
+fn check_limit(change: fn(&mut VersionSpec, usize), len: usize, too_long: Error<Test>) {
+    with_spec(|mut spec| {
+        change(&mut spec, len + 1);
+        assert_noop!(publish(ALICE, 0, spec.clone()), too_long);
+        change(&mut spec, len);
+        assert_ok!(publish(ALICE, 0, spec));
+    });
+}
+
+#[test]
+fn publish_version_fails_above_each_limit_of_the_details() {
+    fn external(spec: &mut VersionSpec) -> &mut Vec<Vec<u8>> {
+        match &mut spec.params {
+            ParamsSource::External { locations, .. } => locations,
+            ParamsSource::OnChain(_) => panic!("external"),
+        }
+    }
+    check_limit(
+        |spec, len| spec.inputs = vec![tensor(Dtype::U8, &[]); len],
+        8,
+        Error::TooManyTensors,
+    );
+    check_limit(
+        |spec, len| spec.outputs = vec![tensor(Dtype::U8, &[]); len],
+        8,
+        Error::TooManyTensors,
+    );
+    check_limit(
+        |spec, len| spec.inputs[0].name = vec![b'x'; len],
+        32,
+        Error::TensorNameTooLong,
+    );
+    check_limit(
+        |spec, len| spec.outputs[0].shape = vec![1; len],
+        8,
+        Error::TooManyDimensions,
+    );
+    check_limit(
+        |spec, len| spec.license = vec![b'x'; len],
+        64,
+        Error::LicenseTooLong,
+    );
+    check_limit(
+        |spec, len| spec.labels = vec![vec![]; len],
+        64,
+        Error::TooManyLabels,
+    );
+    check_limit(
+        |spec, len| spec.labels[0] = vec![b'x'; len],
+        32,
+        Error::LabelTooLong,
+    );
+    check_limit(
+        |spec, len| *external(spec) = vec![vec![]; len],
+        4,
+        Error::TooManyLocations,
+    );
+    check_limit(
+        |spec, len| external(spec)[0] = vec![b'x'; len],
+        256,
+        Error::LocationTooLong,
+    );
 }
 
 #[test]
