@@ -140,16 +140,12 @@ fn program_check_gives_the_same_verdict_in_a_runtime() {
 #[test]
 fn built_guest_programs_agree_in_a_runtime() {
     let dist = concat!(env!("CARGO_MANIFEST_DIR"), "/../../programs/dist");
-    let Ok(files) = std::fs::read_dir(dist) else {
-        return;
-    };
     let host = Host::new();
-    let paths = files.map(|file| file.unwrap().path());
-    for path in paths.filter(|path| path.extension().is_some_and(|extension| extension == "wasm")) {
-        let code = std::fs::read(&path).unwrap();
+    for program in ["checksum", "network"] {
+        let code = std::fs::read(format!("{dist}/{program}.wasm")).unwrap();
         let (params, input) = (vec![1; 9000], vec![2; 3000]);
         let (expected, expected_status, _) = native(&code, &params, &input, 4);
         let trace: Trace = host.call("trace", (&code, &params, &input, 4u64));
-        assert_eq!(trace, Some((expected, expected_status)), "{}", path.display());
+        assert_eq!(trace, Some((expected, expected_status)), "{program}");
     }
 }

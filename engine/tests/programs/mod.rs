@@ -52,6 +52,10 @@ pub fn output() -> Vec<u8> {
 pub fn dense() -> Vec<u8> {
     compile(include_str!("dense.wat"))
 }
+/// The example among the guest programs, written in Rust.
+pub fn checksum() -> Vec<u8> {
+    include_bytes!("../../../programs/dist/checksum.wasm").to_vec()
+}
 pub fn all_operators() -> Vec<u8> {
     compile(&operators::text())
 }
@@ -162,6 +166,15 @@ pub fn all() -> Vec<Run> {
         input: vec![1, 2, 3],
     });
     runs.push(dense_run(2));
+    let input = (0..10_000u32).map(|i| (i / 3) as u8).collect::<Vec<_>>();
+    let sum = input.iter().map(|byte| u64::from(*byte)).sum::<u64>();
+    runs.push(Run {
+        name: "sum of input".into(),
+        code: checksum(),
+        params: Vec::new(),
+        expected: Expected::Halted(sum.to_le_bytes().to_vec(), 4),
+        input,
+    });
     runs.push(Run {
         name: "borders".into(),
         code: borders(),
