@@ -116,6 +116,12 @@ cargo_node() { (cd "$ROOT" && cargo "$@"); }
 # cargo_cli ARGUMENTS...: cargo in the workspace of the tools, which have features and a target folder of their own.
 cargo_cli() { (cd "$ROOT/cli" && CARGO_TARGET_DIR="$CARGO_TARGET_DIR/cli" cargo "$@"); }
 
+# cargo_programs ARGUMENTS...: cargo in the workspace of the guest programs, for this machine.
+cargo_programs() { (cd "$ROOT/programs" && CARGO_TARGET_DIR="$CARGO_TARGET_DIR/programs" cargo "$@"); }
+
+# cargo_fuzz ARGUMENTS...: cargo in the workspace of the fuzz targets, which share the engine's dependencies.
+cargo_fuzz() { (cd "$ROOT/engine/fuzz" && CARGO_TARGET_DIR="$CARGO_TARGET_DIR/engine" cargo "$@"); }
+
 # cargo_engine COMMAND ARGUMENTS...: cargo for the engine alone, with the JIT. What it uses for its tests and benchmarks
 # has features that would compile the SDK a second time.
 cargo_engine() {

@@ -63,6 +63,8 @@ setup_rust() {
     wanted="$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$ROOT/Cargo.toml")"
     have="$(rustc --version | cut -d ' ' -f 2)"
     version_at_least "$have" "$wanted" || die "Rust $have is too old, $wanted is needed" "run: rustup update stable"
+    cargo fmt --version >/dev/null 2>&1 && rustup which clippy-driver >/dev/null 2>&1 ||
+        rustup component add rustfmt clippy || die "rustfmt and clippy could not be installed" "see rustup's message above"
     say "Rust $have"
 }
 

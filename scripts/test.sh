@@ -17,17 +17,19 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly LOGS="$ASSAY_CACHE/logs"
-readonly SECTIONS=(format build unit engine fuzz cli programs models properties journeys)
+readonly SECTIONS=(format build lint docs unit engine fuzz cli programs models properties journeys)
 
 describe() {
     case "$1" in
         format) echo "every file is formatted" ;;
         build) echo "the node and the tools build" ;;
+        lint) echo "no crate has a warning, of the compiler or of Clippy" ;;
+        docs) echo "the documentation builds without a warning" ;;
         unit) echo "the tests of the pallets, the runtime and the node pass" ;;
         engine) echo "the executors agree on every step of every program, generated ones included" ;;
         fuzz) echo "the executors agree on generated programs, many of them" ;;
         cli) echo "the tests of the tools pass, every sample of every model included" ;;
-        programs) echo "the committed guest programs are what their sources build" ;;
+        programs) echo "the guest programs pass their tests, and the committed ones are what the sources build" ;;
         models) echo "the committed answers are what onnxruntime gives" ;;
         properties) echo "random sequences of calls keep every invariant" ;;
         journeys) echo "clients get through every journey with a real node" ;;
@@ -38,6 +40,7 @@ section_format() {
     cargo fmt --all --check
     cargo fmt --check --manifest-path "$ROOT/cli/Cargo.toml"
     cargo fmt --all --check --manifest-path "$ROOT/programs/Cargo.toml"
+    cargo fmt --check --manifest-path "$ROOT/engine/fuzz/Cargo.toml"
 }
 
 # The engine brings tools for its benchmarks and tests that turn on features deep in the SDK.
@@ -46,6 +49,37 @@ readonly WITHOUT_ENGINE=(--workspace --exclude assay-engine)
 section_build() {
     build_binaries
     cargo_node test --release --locked "${WITHOUT_ENGINE[@]}" --no-run
+}
+
+# Clippy compiles the workspaces' own crates on top of the dependencies that the build made: `cargo clippy` would check the
+# whole SDK besides. What comes out is never run.
+section_lint() {
+    RUSTC_WORKSPACE_WRAPPER="$(rustup which clippy-driver)"
+    export RUSTC_WORKSPACE_WRAPPER SKIP_ASSAY_RUNTIME_WASM_BUILD=1 CARGO_TERM_COLOR=never
+    deny_warnings cargo_node build --release --locked "${WITHOUT_ENGINE[@]}" --all-targets
+    deny_warnings cargo_engine build --release --locked --all-targets
+    deny_warnings cargo_cli build --release --locked --all-targets
+    deny_warnings cargo_programs build --release --locked -p assay-network -p assay-network-plan -p assay-program-strip --all-targets
+    deny_warnings cargo_fuzz build --release --locked
+}
+
+# deny_warnings COMMAND...: runs it and fails if it warns.
+deny_warnings() {
+    local output
+    output="$(mktemp)"
+    "$@" 2>&1 | tee "$output"
+    ! grep -q '^warning' "$output" || die "there are warnings, see above"
+    rm "$output"
+}
+
+# Documents by the doctests' commands: `cargo doc` would check the whole SDK besides compiling it.
+section_docs() {
+    export RUSTDOC="$ROOT/scripts/rustdoc.sh"
+    cargo_node test --release --locked "${WITHOUT_ENGINE[@]}" --doc
+    cargo_engine test --release --locked --doc
+    cargo_cli test --release --locked --doc
+    # What programs are written with exists for the step machine alone.
+    cargo_programs test --release --locked --workspace --exclude assay-program --doc
 }
 
 section_unit() { cargo_node test --release --locked "${WITHOUT_ENGINE[@]}"; }
@@ -58,7 +92,10 @@ section_fuzz() {
 
 section_cli() { cargo_cli test --release --locked; }
 
-section_programs() { "$ROOT/programs/build.sh" --check; }
+section_programs() {
+    cargo_programs test --release --locked --workspace
+    "$ROOT/programs/build.sh" --check
+}
 
 section_models() { "$(python_of_venv)" "$ROOT/models/digits/reference.py" --check; }
 
