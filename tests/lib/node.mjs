@@ -2,7 +2,8 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import {
-  closeSync, existsSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync,
+  closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, renameSync, rmSync, statSync,
+  writeFileSync,
 } from 'node:fs';
 import { connect as connectSocket, createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
@@ -14,6 +15,8 @@ const TARGET = process.env.CARGO_TARGET_DIR ?? join(CACHE, 'target');
 
 /** The folders of this project's binaries, below the target folder. */
 const BINARIES = { 'assay-node': 'release', assay: 'cli/release' };
+
+const CHAINS = join(CACHE, 'development-chains');
 
 /** The path of one of this project's binaries. */
 export function binary(name) {
@@ -28,13 +31,35 @@ export function binary(name) {
  */
 function developmentChain() {
   const node = binary('assay-node');
-  const path = join(tmpdir(), `assay-development-${statSync(node).mtimeMs}.json`);
-  if (!existsSync(path)) {
-    const options = { maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'ignore'] };
-    writeFileSync(`${path}.${process.pid}`, execFileSync(node, ['export-chain-spec', '--chain', 'dev', '--raw'], options));
-    renameSync(`${path}.${process.pid}`, path);
+  const name = `${statSync(node).mtimeMs}.json`;
+  if (!existsSync(join(CHAINS, name))) {
+    mkdirSync(CHAINS, { recursive: true });
+    writeWhole(join(CHAINS, name), exportedChain(node));
+    removeOtherChains(name);
   }
-  return path;
+  return join(CHAINS, name);
+}
+
+function exportedChain(node) {
+  const options = { maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'pipe'] };
+  return execFileSync(node, ['export-chain-spec', '--chain', 'dev', '--raw'], options);
+}
+
+/** Nobody sees a part of the file. */
+function writeWhole(path, content) {
+  const part = `${path}.${process.pid}`;
+  try {
+    writeFileSync(part, content);
+    renameSync(part, path);
+  } finally {
+    rmSync(part, { force: true });
+  }
+}
+
+/** Those of builds that are gone. */
+function removeOtherChains(name) {
+  const others = readdirSync(CHAINS).filter((other) => other.endsWith('.json') && other !== name);
+  others.forEach((other) => rmSync(join(CHAINS, other), { force: true }));
 }
 
 /** A TCP port that nobody listens on. */
