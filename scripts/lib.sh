@@ -113,6 +113,10 @@ export_wasm_toolchain() {
 # SDK compiles once.
 cargo_node() { (cd "$ROOT" && cargo "$@"); }
 
+# The packages of that workspace for a build of all. The engine brings tools for its benchmarks and tests that turn on
+# features deep in the SDK.
+readonly WITHOUT_ENGINE=(--workspace --exclude assay-engine)
+
 # cargo_cli ARGUMENTS...: cargo in the workspace of the tools, which have features and a target folder of their own.
 cargo_cli() { (cd "$ROOT/cli" && CARGO_TARGET_DIR="$CARGO_TARGET_DIR/cli" cargo "$@"); }
 

@@ -43,9 +43,6 @@ section_format() {
     cargo fmt --check --manifest-path "$ROOT/engine/fuzz/Cargo.toml"
 }
 
-# The engine brings tools for its benchmarks and tests that turn on features deep in the SDK.
-readonly WITHOUT_ENGINE=(--workspace --exclude assay-engine)
-
 section_build() {
     build_binaries
     cargo_node test --release --locked "${WITHOUT_ENGINE[@]}" --no-run
