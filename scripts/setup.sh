@@ -61,11 +61,21 @@ setup_rust() {
     heading "Rust"
     has rustup && has cargo || die "rustup is missing" "install it as https://rustup.rs says, then start again"
     wanted="$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$ROOT/Cargo.toml")"
-    have="$(rustc --version | cut -d ' ' -f 2)"
+    have="$(rustc --version | cut -d ' ' -f 2)" || die "rustup has no Rust to run" "run: rustup default stable"
     version_at_least "$have" "$wanted" || die "Rust $have is too old, $wanted is needed" "run: rustup update stable"
-    cargo fmt --version >/dev/null 2>&1 && rustup which clippy-driver >/dev/null 2>&1 ||
-        rustup component add rustfmt clippy || die "rustfmt and clippy could not be installed" "see rustup's message above"
-    say "Rust $have"
+    has_rust_tools || add_rust_tools
+    say "Rust $have, with rustfmt and clippy"
+}
+
+has_rust_tools() { cargo fmt --version >/dev/null 2>&1 && rustup which clippy-driver >/dev/null 2>&1; }
+
+add_rust_tools() {
+    local command=(rustup component add rustfmt clippy)
+    say "asking rustup for rustfmt and clippy, which the tests use"
+    "${command[@]}" || die "rustup could not install rustfmt and clippy" \
+        "see its message above, let it reach its server and run: ${command[*]}"
+    has_rust_tools || die "rustup installed rustfmt and clippy, and cargo still has none" \
+        "this cargo may not be rustup's: $(command -v cargo)" "put $HOME/.cargo/bin before it in PATH, then start again"
 }
 
 setup_wasm_target() {
