@@ -129,11 +129,13 @@ journey('bad versions', async (world) => {
     ['removal of a model with versions', 'models.ModelHasVersions', api.tx.models.removeModel(model)],
   ]);
 
-  await step('params that are not complete: models.ParamsIncomplete', async () => {
+  const begun = await step('Dave begins to upload params', async () => {
     const { events } = await submit(api, api.tx.models.beginParams(1), dave);
-    const call = publish({ params: { OnChain: find(events, 'models.ParamsBegun').params } });
-    await assert.rejects(submit(api, call, dave), { name: 'models.ParamsIncomplete' });
+    return find(events, 'models.ParamsBegun').params;
   });
+  await refuses(world, [
+    ['params that are not complete', 'models.ParamsIncomplete', publish({ params: { OnChain: begun } })],
+  ]);
 });
 
 journey('bad requests', async (world) => {
@@ -245,11 +247,12 @@ journey('bad claims', async (world) => {
     assert.equal((await untilJob(api, job, 'Final')).status.asFinal.type, 'Answered');
   });
 
-  await step('a late claim: jobs.NotFound, the job is over', async () => {
+  const late = await step('Charlie lets a job lie until it is over', async () => {
     await setParameters(api, alice, { claimDeadline: 2 });
-    const late = await ask(charlie.address);
-    await untilJob(api, late, 'Final');
-    const call = claimCall(api, charliesWorker, late, claimedBy(bobsClaim, { provider: charlie, job: late }));
-    await assert.rejects(submit(api, call, dave), { name: 'jobs.NotFound' });
+    const job = await ask(charlie.address);
+    await untilJob(api, job, 'Final');
+    return job;
   });
+  const lateClaim = claimedBy(bobsClaim, { provider: charlie, job: late });
+  await refuses(world, [['a late claim', 'jobs.NotFound', claimCall(api, charliesWorker, late, lateClaim)]]);
 });

@@ -1,4 +1,4 @@
-// A newcomer with nothing but some tokens becomes a provider, earns, and leaves.
+// A newcomer with nothing but some tokens becomes a provider, earns, and begins to leave.
 
 import assert from 'node:assert/strict';
 import { mnemonicGenerate } from '@polkadot/util-crypto';
