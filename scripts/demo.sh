@@ -25,7 +25,7 @@ main() {
     export_wasm_toolchain
     heading "Building the node and the tools (about 40 minutes the first time on two cores)"
     build_binaries
-    exec node "$ROOT/tests/demo.mjs" "$@"
+    become_demo "$@"
 }
 
 main "$@"

@@ -140,5 +140,8 @@ build_binaries() {
     cargo_cli build --release --locked
 }
 
+# become_demo OPTIONS...: goes on as the demonstration, with what is built.
+become_demo() { exec node "$ROOT/tests/demo.mjs" "$@"; }
+
 # python_of_venv: prints the interpreter that has onnxruntime.
 python_of_venv() { printf '%s' "$ASSAY_CACHE/venv/bin/python"; }

@@ -17,7 +17,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly LOGS="$ASSAY_CACHE/logs"
-readonly SECTIONS=(format build lint docs unit engine fuzz cli programs models properties journeys)
+readonly SECTIONS=(format build lint docs unit engine fuzz cli programs models properties demo journeys)
 
 describe() {
     case "$1" in
@@ -32,6 +32,7 @@ describe() {
         programs) echo "the guest programs pass their tests, and the committed ones are what the sources build" ;;
         models) echo "the committed answers are what onnxruntime gives" ;;
         properties) echo "random sequences of calls keep every invariant" ;;
+        demo) echo "the demonstration ends with an answer that is right, final and paid" ;;
         journeys) echo "clients get through every journey with a real node" ;;
     esac
 }
@@ -98,13 +99,21 @@ section_models() { "$(python_of_venv)" "$ROOT/models/digits/reference.py" --chec
 
 section_properties() {
     export PROPTEST_CASES="${PROPERTY_SEQUENCES:-10000}"
-    # Each pallet has one long test: together they use all cores.
-    local tests
+    # Each pallet has one long test: together they use all cores. The worker has no calls.
+    local tests test
     mapfile -t tests < <(cargo_node test --release --locked "${WITHOUT_ENGINE[@]}" --lib --no-run 2>&1 |
-        sed -n 's/.*Executable unittests .*(\(.*pallet_.*\))$/\1/p')
+        sed -n '/pallet_worker/d; s/.*Executable unittests .*(\(.*pallet_.*\))$/\1/p')
     ((${#tests[@]} > 2)) || die "the pallets' tests were not built" "see scripts/test.sh --only unit"
+    for test in "${tests[@]}"; do has_tests_named properties "$test"; done
     printf '%s\n' "${tests[@]}" | xargs --max-procs="$(nproc)" --replace=TEST env TEST properties
 }
+
+# has_tests_named NAME EXECUTABLE: a run that chooses tests by their name passes where there are none.
+has_tests_named() {
+    "$2" --list "$1" | grep ': test$' >/dev/null || die "no test of $2 has '$1' in its name"
+}
+
+section_demo() { become_demo --once; }
 
 section_journeys() { (cd "$ROOT/tests" && npm test); }
 
