@@ -62,12 +62,12 @@ journey('a node killed in the middle of an inference', async (world) => {
     const [, second] = await until('the run to go on', () => {
       const starts = [...node.log().matchAll(resumed)];
       return starts.length > 1 && starts;
-    });
+    }, { seconds: 180 });
     assert.ok(Number(second[1]) >= done, `the steps before the checkpoint, ${done}, are not run again`);
   });
 
   await step('the answer is right, and claimed once', async () => {
-    const info = await untilJob(api, job, 'Final', { seconds: 180 });
+    const info = await untilJob(api, job, 'Final', { seconds: 300 });
     assert.equal(info.status.asFinal.type, 'Answered');
     assert.deepEqual(Buffer.from(answer(info)), folded(INPUT, SIZE));
     assert.equal(node.log().match(submitted)?.length, 1);
