@@ -6,8 +6,9 @@
 #   --only SECTION  run this section, and no other that is not named likewise
 #   --list          print the sections in their order
 #
-# From nothing it takes up to 75 minutes on two cores, most of it for the first build; after a small change up to
-# 10. The first section that fails ends the run. The log of each section stays in ~/.cache/assay/logs.
+# The first run builds for the better part of an hour on two cores; a later one takes 10 to 15 minutes.
+# docs/measurements.md has the figures. The first section that fails ends the run. The log of each section stays in
+# ~/.cache/assay/logs.
 #
 # GENERATED_MODULES   programs on which the section fuzz compares the executors (default 30000); engine/fuzz goes on
 #                     without end
