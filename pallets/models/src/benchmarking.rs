@@ -247,6 +247,19 @@ mod benches {
     }
 
     #[benchmark]
+    fn begin_empty_params() {
+        let caller = funded::<T>("caller");
+
+        #[extrinsic_call]
+        begin_params(RawOrigin::Signed(caller), 0);
+
+        assert!(matches!(
+            Params::<T>::get(0).unwrap().status,
+            ParamsStatus::Complete { .. }
+        ));
+    }
+
+    #[benchmark]
     fn begin_params() {
         let caller = funded::<T>("caller");
 

@@ -54,7 +54,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// The weight of each call at its worst. The call's data is part of the block's proof.
-    fn worst_weights() -> [(&'static str, Weight); 12] {
+    fn worst_weights() -> [(&'static str, Weight); 13] {
         let data = |len: u32| Weight::from_parts(0, u64::from(len.saturating_add(EXTRINSIC_OVERHEAD)));
         let program = MAX_PROGRAM_LEN.saturated_into();
         let segment = largest_segment::<T>();
@@ -72,6 +72,10 @@ impl<T: Config> Pallet<T> {
             (
                 "begin_params",
                 T::WeightInfo::begin_params().saturating_add(data(0)),
+            ),
+            (
+                "begin_params",
+                T::WeightInfo::begin_empty_params().saturating_add(data(0)),
             ),
             (
                 "upload_segment",

@@ -415,7 +415,7 @@ pub mod pallet {
         /// Events: `ParamsBegun`, `ParamsCompleted` where `len` is zero. Errors: `ParamsTooLong`,
         /// `CounterExhausted`.
         #[pallet::call_index(2)]
-        #[pallet::weight(T::WeightInfo::begin_params())]
+        #[pallet::weight(Pallet::<T>::begin_params_weight(*len))]
         pub fn begin_params(origin: OriginFor<T>, len: u64) -> DispatchResult {
             let who = ensure_signed(origin)?;
             Self::do_begin_params(who, len)

@@ -12,6 +12,7 @@ use frame_support::{
     dispatch::{DispatchResultWithPostInfo, Pays, PostDispatchInfo},
     ensure,
     traits::Get,
+    weights::Weight,
 };
 use sp_core::H256;
 use sp_runtime::{
@@ -55,6 +56,14 @@ impl<BlockNumber> ParamsStatus<BlockNumber> {
 }
 
 impl<T: Config> Pallet<T> {
+    /// An upload of no bytes is complete at once, which takes the hashes of an empty region.
+    pub(crate) fn begin_params_weight(len: u64) -> Weight {
+        match len {
+            0 => T::WeightInfo::begin_empty_params(),
+            _ => T::WeightInfo::begin_params(),
+        }
+    }
+
     pub(crate) fn do_begin_params(owner: T::AccountId, len: u64) -> DispatchResult {
         ensure!(len <= T::MaxParamsLen::get(), Error::<T>::ParamsTooLong);
         let params = NextParams::<T>::get();

@@ -14,6 +14,7 @@ use frame_support::{traits::Get, weights::{constants::RocksDbWeight, Weight}};
 pub trait WeightInfo {
 	fn upload_program(n: u32, ) -> Weight;
 	fn remove_program() -> Weight;
+	fn begin_empty_params() -> Weight;
 	fn begin_params() -> Weight;
 	fn upload_segment(n: u32, ) -> Weight;
 	fn remove_params(s: u32, ) -> Weight;
@@ -69,6 +70,12 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(211), added: 2686, mode: `MaxEncodedLen`)
 	/// Storage: `Models::Params` (r:0 w:1)
 	/// Proof: `Models::Params` (`max_values`: None, `max_size`: Some(807), added: 3282, mode: `MaxEncodedLen`)
+	fn begin_empty_params() -> Weight {
+		// Minimum execution time: 71_173 picoseconds.
+		Weight::from_parts(83_985_000, 3676)
+			.saturating_add(T::DbWeight::get().reads(3_u64))
+			.saturating_add(T::DbWeight::get().writes(4_u64))
+	}
 	fn begin_params() -> Weight {
 		// Minimum execution time: 71_173 picoseconds.
 		Weight::from_parts(83_985_000, 3676)
@@ -225,6 +232,11 @@ impl WeightInfo for () {
 	}
 	fn remove_program() -> Weight {
 		Weight::from_parts(114_717_000, 3676)
+			.saturating_add(RocksDbWeight::get().reads(3_u64))
+			.saturating_add(RocksDbWeight::get().writes(4_u64))
+	}
+	fn begin_empty_params() -> Weight {
+		Weight::from_parts(83_985_000, 3676)
 			.saturating_add(RocksDbWeight::get().reads(3_u64))
 			.saturating_add(RocksDbWeight::get().writes(4_u64))
 	}
