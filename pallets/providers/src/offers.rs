@@ -57,7 +57,7 @@ impl<T: Config> Pallet<T> {
                 Placement::Free
             }
             None => {
-                let placement = Self::make_room(&mut offers, version, &who, record)?;
+                let placement = Self::make_room(&mut offers, version, &who, place(record, capacity))?;
                 let deposit = T::OfferDeposit::get();
                 T::Currency::hold(&HoldReason::Offer.into(), &who, deposit)?;
                 OffersOf::<T>::try_append(&who, version).map_err(|_| Error::<T>::TooManyOffers)?;
@@ -83,25 +83,25 @@ impl<T: Config> Pallet<T> {
         Ok(placement)
     }
 
-    /// Evicts an offer where `offers` is full: the idle one with the smallest stake, if that is
-    /// less than what `who` has bonded.
+    /// Evicts an offer where `offers` is full: the idle one with the smallest claim to its place, if
+    /// that is less than the `stake` with which `who` claims one.
     fn make_room(
         offers: &mut OffersOfVersion<T>,
         version: VersionId,
         who: &T::AccountId,
-        record: &Provider<T>,
+        stake: BalanceOf<T>,
     ) -> Result<Placement, DispatchError> {
         if !offers.is_full() {
             return Ok(Placement::Free);
         }
-        let (index, stake) = offers
+        let (index, least) = offers
             .iter()
             .enumerate()
             .filter(|(_, offer)| offer.in_flight == 0)
             .map(|(index, offer)| (index, Self::claim_to_place(offer)))
             .min_by_key(|(_, stake)| *stake)
             .ok_or(Error::<T>::OffersFull)?;
-        ensure!(record.bonded > stake, Error::<T>::OffersFull);
+        ensure!(stake > least, Error::<T>::OffersFull);
         let evicted = offers.remove(index);
         Self::settle_removed(version, &evicted)?;
         Self::deposit_event(Event::OfferEvicted {
@@ -112,14 +112,9 @@ impl<T: Config> Pallet<T> {
         Ok(Placement::Evicting)
     }
 
-    /// Plancks of bond by which an offer defends its place: none where it takes no jobs.
+    /// Plancks of bond by which an offer defends its place.
     fn claim_to_place(offer: &Offer<T::AccountId, BalanceOf<T>>) -> BalanceOf<T> {
-        if offer.capacity == 0 {
-            return Zero::zero();
-        }
-        Providers::<T>::get(&offer.provider)
-            .filter(Provider::takes_jobs)
-            .map_or_else(Zero::zero, |record| record.bonded)
+        Providers::<T>::get(&offer.provider).map_or_else(Zero::zero, |record| place(&record, offer.capacity))
     }
 
     pub(crate) fn do_remove_offer(who: T::AccountId, version: VersionId) -> DispatchResult {
@@ -167,5 +162,14 @@ impl<T: Config> Pallet<T> {
             Precision::Exact,
         )?;
         Ok(())
+    }
+}
+
+/// Plancks of bond by which a provider claims a place for an offer: none where it takes no jobs.
+fn place<T: Config>(record: &Provider<T>, capacity: u16) -> BalanceOf<T> {
+    if capacity > 0 && record.takes_jobs() {
+        record.bonded
+    } else {
+        Zero::zero()
     }
 }
