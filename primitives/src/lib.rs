@@ -1,6 +1,6 @@
 //! Types and traits that the Assay pallets share.
 //!
-//! No logic and no storage: a pallet names here what it needs of another, and the runtime wires
+//! No storage: a pallet names here what it needs of another, and the runtime wires
 //! them together. See the `docs/` folder for the picture.
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_core::H256;
-use sp_runtime::{DispatchError, DispatchResult, Perbill};
+use sp_runtime::{traits::AtLeast32BitUnsigned, DispatchError, DispatchResult, Perbill};
 
 pub mod worker_key;
 
@@ -73,6 +73,19 @@ pub struct Price<Balance> {
     pub per_step: Balance,
 }
 
+impl<Balance: AtLeast32BitUnsigned + Copy> Price<Balance> {
+    /// Plancks for a job of `steps` steps. `None` where there are no so many.
+    pub fn checked_total(&self, steps: u64) -> Option<Balance> {
+        let steps = Balance::try_from(steps).ok()?;
+        self.per_job.checked_add(&self.per_step.checked_mul(&steps)?)
+    }
+
+    /// Plancks for a job of `steps` steps. Saturates.
+    pub fn total(&self, steps: u64) -> Balance {
+        self.checked_total(steps).unwrap_or(Balance::max_value())
+    }
+}
+
 /// A provider that was chosen for a job.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Assignment<AccountId, Balance> {
@@ -80,6 +93,19 @@ pub struct Assignment<AccountId, Balance> {
     pub provider: AccountId,
     /// The price that holds for this job, whatever the provider offers later.
     pub price: Price<Balance>,
+    /// Plancks of the provider's stake that are locked for the job.
+    pub exposure: Balance,
+}
+
+/// An offer that accepts jobs now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OpenOffer<AccountId, Balance> {
+    /// Who offers.
+    pub provider: AccountId,
+    /// What a job costs.
+    pub price: Price<Balance>,
+    /// Plancks of the provider's stake that can back a job.
+    pub free_stake: Balance,
 }
 
 /// What is asked of the providers.
@@ -91,8 +117,10 @@ pub struct AssignmentRequest<'a, AccountId, Balance> {
     pub steps: u64,
     /// Plancks that the price for `steps` may not exceed.
     pub max_fee: Balance,
-    /// Plancks of stake to lock for the job.
-    pub exposure: Balance,
+    /// The stake to lock is this many times what `steps` cost at the provider's price,
+    pub exposure_factor: u32,
+    /// and at least so many plancks.
+    pub min_exposure: Balance,
     /// The provider that the requester named, or `None` to let the chain choose.
     pub named: Option<&'a AccountId>,
     /// Providers that already failed this job.
@@ -137,8 +165,15 @@ pub trait Providers<AccountId, Balance> {
     /// The hot key that signs for `provider`, or `None` where it is not registered.
     fn worker(provider: &AccountId) -> Option<worker_key::WorkerId>;
 
-    /// The offers of `version` that accept jobs now: provider and price.
-    fn offers(version: VersionId) -> Vec<(AccountId, Price<Balance>)>;
+    /// The offers of `version` that accept jobs now.
+    fn offers(version: VersionId) -> Vec<OpenOffer<AccountId, Balance>>;
+
+    /// The number of offers among which [`Providers::assign`] looks for `version`, of the `named`
+    /// provider or of all. What an assignment weighs depends on it.
+    fn offers_considered(version: VersionId, named: Option<&AccountId>) -> u32;
+
+    /// The most offers that a version may have.
+    fn max_offers() -> u32;
 
     /// Registers `who` as a provider with enough stake and an open offer for `version`.
     #[cfg(feature = "runtime-benchmarks")]
@@ -149,9 +184,9 @@ pub trait Providers<AccountId, Balance> {
         exposure: Balance,
     );
 
-    /// Fills every place of `version`'s list of offers with providers that fit `exposure`.
+    /// Makes `count` offers of `version` by providers that fit `exposure`.
     #[cfg(feature = "runtime-benchmarks")]
-    fn benchmark_fill_offers(version: VersionId, exposure: Balance);
+    fn benchmark_fill_offers(version: VersionId, count: u32, exposure: Balance);
 }
 
 /// What a dispute decided about a job's claim.

@@ -6,7 +6,7 @@
 //! entries are not all served, so nothing is lost when a block cannot serve them all.
 
 use crate::{types::*, weights::WeightInfo, Agenda, Config, Error, Jobs, NextDue, Pallet};
-use assay_primitives::{JobId, JobOutcome};
+use assay_primitives::{JobId, JobOutcome, Providers};
 use frame_support::{
     ensure,
     traits::Get,
@@ -46,7 +46,7 @@ impl<T: Config> Pallet<T> {
 
     /// The weight of the heaviest entry.
     pub(crate) fn heaviest_due() -> Weight {
-        T::WeightInfo::due_assign()
+        T::WeightInfo::due_assign(T::Providers::max_offers())
             .max(T::WeightInfo::due_expire())
             .max(T::WeightInfo::due_time_out())
             .max(T::WeightInfo::due_finalize())
@@ -54,24 +54,29 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Serves entries from the oldest block on until all that are due are served, their number
-    /// reaches `MaxDuePerBlock`, or [`Self::agenda_limit`] has no room for one more. Returns the
-    /// weight.
-    pub(crate) fn serve_agenda(now: BlockNumberFor<T>) -> Weight {
-        let mut meter = WeightMeter::with_limit(Self::agenda_limit());
-        let _ = meter.try_consume(T::WeightInfo::agenda_base());
-        let mut block = NextDue::<T>::get().unwrap_or(now);
+    /// reaches `MaxDuePerBlock`, or `limit` and [`Self::agenda_limit`] have no room for one more.
+    /// Returns the weight.
+    pub(crate) fn serve_agenda(now: BlockNumberFor<T>, limit: Weight) -> Weight {
+        let mut meter = WeightMeter::with_limit(limit.min(Self::agenda_limit()));
+        if meter.try_consume(T::WeightInfo::agenda_base()).is_err() {
+            return Weight::zero();
+        }
+        let room_for_one = Self::heaviest_due().saturating_add(T::WeightInfo::agenda_look());
         let mut left = T::MaxDuePerBlock::get();
-        while block <= now && meter.try_consume(T::WeightInfo::agenda_look()).is_ok() {
-            let Some(id) = Agenda::<T>::iter_key_prefix(block).next() else {
-                block.saturating_inc();
-                continue;
-            };
-            if left == 0 || !meter.can_consume(Self::heaviest_due()) {
-                break;
+        let mut block = NextDue::<T>::get().unwrap_or(now);
+        while block <= now {
+            let mut entries = Agenda::<T>::drain_prefix(block);
+            loop {
+                if left == 0 || !meter.can_consume(room_for_one) {
+                    NextDue::<T>::put(block);
+                    return meter.consumed();
+                }
+                meter.consume(T::WeightInfo::agenda_look());
+                let Some((id, ())) = entries.next() else { break };
+                left = left.saturating_sub(1);
+                meter.consume(Self::serve(id, now));
             }
-            left = left.saturating_sub(1);
-            Agenda::<T>::remove(block, id);
-            let _ = meter.try_consume(Self::serve(id, now));
+            block.saturating_inc();
         }
         NextDue::<T>::put(block);
         meter.consumed()
@@ -85,8 +90,9 @@ impl<T: Config> Pallet<T> {
         };
         match job.state.clone() {
             JobState::Queued { until } if now <= until => {
+                let offers = T::Providers::offers_considered(job.version, job.named.as_ref());
                 Self::try_assign(id, job, until, now);
-                T::WeightInfo::due_assign()
+                T::WeightInfo::due_assign(offers)
             }
             JobState::Queued { .. } => {
                 Self::end_unanswered(id, job, JobOutcome::Expired);

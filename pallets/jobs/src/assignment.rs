@@ -9,13 +9,18 @@ use frame_support::traits::Randomness;
 use frame_system::pallet_prelude::BlockNumberFor;
 use sp_core::H256;
 use sp_io::hashing::blake2_256;
-use sp_runtime::traits::Saturating;
+use sp_runtime::traits::{CheckedDiv, Saturating, Zero};
 
 impl<T: Config> Pallet<T> {
     /// Looks for a provider that takes `job`, or puts the next try on the agenda.
     pub(crate) fn try_assign(id: JobId, mut job: JobOf<T>, until: BlockNumberFor<T>, now: BlockNumberFor<T>) {
-        let Some(Assignment { provider, price }) = Self::choose_provider(id, &job) else {
-            let next_try = now.saturating_add(job.terms.assign_retry).min(Self::after(until));
+        let Some(Assignment {
+            provider,
+            price,
+            exposure,
+        }) = Self::choose_provider(id, &job)
+        else {
+            let next_try = Self::next_try(&job, until, now);
             Self::deposit_event(Event::NoTaker { job: id, next_try });
             Self::put_due(id, job, next_try);
             return;
@@ -26,10 +31,11 @@ impl<T: Config> Pallet<T> {
             job: id,
             provider: provider.clone(),
             price,
-            exposure: job.exposure,
+            exposure,
             attempt: Self::attempt(&job).saturating_add(1),
             deadline,
         });
+        job.exposure = exposure;
         job.state = JobState::Assigned {
             provider,
             price,
@@ -38,13 +44,26 @@ impl<T: Config> Pallet<T> {
         Self::put_due(id, job, Self::after(deadline));
     }
 
+    /// The block of the next look for a provider, at most the one after `until`. A job that has waited
+    /// for long is looked at less often, so that jobs that nobody takes leave room to the others.
+    fn next_try(job: &JobOf<T>, until: BlockNumberFor<T>, now: BlockNumberFor<T>) -> BlockNumberFor<T> {
+        let since = until.saturating_sub(job.terms.queue_deadline);
+        let half = now
+            .saturating_sub(since)
+            .checked_div(&2u32.into())
+            .unwrap_or_default();
+        now.saturating_add(job.terms.assign_retry.max(half))
+            .min(Self::after(until))
+    }
+
     fn choose_provider(id: JobId, job: &JobOf<T>) -> Option<Assignment<T::AccountId, BalanceOf<T>>> {
         let steps = T::Versions::terms(job.version)?.max_steps;
         T::Providers::assign(&AssignmentRequest {
             version: job.version,
             steps,
             max_fee: job.max_fee,
-            exposure: job.exposure,
+            exposure_factor: job.terms.exposure_factor,
+            min_exposure: job.terms.min_exposure,
             named: job.named.as_ref(),
             excluded: &job.tried,
             seed: Self::seed(id, Self::attempt(job)),
@@ -91,6 +110,7 @@ impl<T: Config> Pallet<T> {
             return Self::end_unanswered(id, job, JobOutcome::Expired);
         }
         let until = now.saturating_add(job.terms.queue_deadline);
+        job.exposure = Zero::zero();
         job.state = JobState::Queued { until };
         Self::deposit_event(Event::Requeued { job: id, until });
         Self::put_due(id, job, Self::after(now));

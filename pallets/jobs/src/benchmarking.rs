@@ -21,6 +21,7 @@ use frame_support::{
         fungible::{Inspect, Mutate},
         Authorize,
     },
+    weights::Weight,
 };
 use frame_system::{pallet_prelude::BlockNumberFor, RawOrigin};
 use sp_runtime::{
@@ -88,6 +89,12 @@ fn assigned<T: Config>() -> (JobId, T::AccountId, WorkerId) {
     Pallet::<T>::serve(id, frame_system::Pallet::<T>::block_number());
     assert!(AssignedTo::<T>::contains_key(&provider, id));
     (id, provider, worker)
+}
+
+/// Fills the offers of the version of `id`.
+fn crowd<T: Config>(id: JobId) {
+    let version = Jobs::<T>::get(id).unwrap().version;
+    T::Providers::benchmark_fill_offers(version, T::Providers::max_offers(), exposure::<T>());
 }
 
 /// Goes to the block in which `id` is due, and takes it off the agenda.
@@ -185,7 +192,7 @@ mod benches {
     fn request(i: Linear<0, MAX_INPUT_LEN>) {
         prepare::<T>();
         let version = version::<T>(i);
-        T::Providers::benchmark_fill_offers(version, exposure::<T>());
+        T::Providers::benchmark_fill_offers(version, T::Providers::max_offers(), exposure::<T>());
         let requester = funded::<T>("requester");
 
         #[extrinsic_call]
@@ -266,7 +273,7 @@ mod benches {
 
         #[block]
         {
-            Pallet::<T>::serve_agenda(now);
+            Pallet::<T>::serve_agenda(now, Weight::MAX);
         }
 
         assert!(NextDue::<T>::get().is_some_and(|next| next > now));
@@ -280,17 +287,17 @@ mod benches {
 
         #[block]
         {
-            found = Agenda::<T>::iter_key_prefix(now).next();
+            found = Agenda::<T>::drain_prefix(now).next();
         }
 
-        assert_eq!(found, Some(7));
+        assert_eq!(found, Some((7, ())));
     }
 
     #[benchmark]
-    fn due_assign() {
+    fn due_assign(n: Linear<1, { T::Providers::max_offers() }>) {
         prepare::<T>();
         let version = version::<T>(MAX_INPUT_LEN);
-        T::Providers::benchmark_fill_offers(version, exposure::<T>());
+        T::Providers::benchmark_fill_offers(version, n, exposure::<T>());
         let id = queued::<T>(version, MAX_INPUT_LEN, None);
         let tried = (1..u32::from(MAX_ATTEMPTS))
             .map(|n| account("tried", n, 0))
@@ -330,6 +337,7 @@ mod benches {
     fn due_time_out() {
         // The provider was named, so that the job ends with it.
         let (id, ..) = assigned::<T>();
+        crowd::<T>(id);
         let now = next_due::<T>(id);
 
         #[block]
@@ -343,6 +351,7 @@ mod benches {
     #[benchmark]
     fn due_finalize() {
         let id = claimed::<T>();
+        crowd::<T>(id);
         let now = next_due::<T>(id);
 
         #[block]

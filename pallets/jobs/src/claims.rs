@@ -5,7 +5,7 @@ use crate::{
 };
 use assay_engine::{
     claim::{Claim, ClaimTerms, Ending, Opening},
-    limits::{ENGINE_VERSION, MAX_OUTPUT_LEN},
+    limits::{CHUNK_LEN, ENGINE_VERSION, MAX_OUTPUT_LEN},
     memory::ProofNode,
     Status,
 };
@@ -67,7 +67,9 @@ impl<T: Config> Pallet<T> {
         };
         ensure!(Self::now() <= deadline, Rejection::DeadlinePassed);
         ensure!(
-            claim.output.nodes.len() <= MAX_OUTPUT_NODES && claim.encoded_size() <= MAX_CLAIM_LEN,
+            claim.output.nodes.len() <= MAX_OUTPUT_NODES
+                && output_chunks(claim) <= MAX_OUTPUT_CHUNKS
+                && claim.encoded_size() <= MAX_CLAIM_LEN,
             Rejection::ClaimTooLarge
         );
         // Bounds what is read of the output before anything else is known of the claim.
@@ -167,18 +169,21 @@ impl<T: Config> Pallet<T> {
 /// What the weight of a claim depends on: the bytes of its output's chunks and the hashes that open
 /// its trace. A claim above the limits is refused before either is looked at.
 pub(crate) fn claim_size(claim: &Claim) -> (u32, u32) {
-    let bytes = claim.output.nodes.iter().map(|node| match node {
-        ProofNode::Chunk(bytes) => bytes.len().saturated_into(),
-        _ => 0u32,
-    });
     let hashes = match &claim.opening {
         Opening::Whole(states) => states.len(),
         Opening::Ends { first, last } => first.len().saturating_add(last.len()),
     };
+    let bytes = output_chunks(claim).saturating_mul(CHUNK_LEN);
     (
-        bytes.fold(0, u32::saturating_add).min(MAX_OUTPUT_LEN),
+        bytes.saturated_into::<u32>().min(MAX_OUTPUT_LEN),
         hashes.saturated_into::<u32>().min(MAX_CLAIM_HASHES),
     )
+}
+
+/// The chunks of the claim's output. However few bytes one has, all of it is hashed.
+fn output_chunks(claim: &Claim) -> usize {
+    let nodes = claim.output.nodes.iter();
+    nodes.filter(|node| matches!(node, ProofNode::Chunk(_))).count()
 }
 
 impl<T: Config> Claims<T::AccountId> for Pallet<T> {

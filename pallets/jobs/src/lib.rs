@@ -62,13 +62,14 @@ pub mod pallet {
     use frame_support::{
         pallet_prelude::*,
         traits::{fungible, Randomness},
+        weights::WeightMeter,
     };
     use frame_system::{ensure_authorized, pallet_prelude::*};
     use sp_core::H256;
     use sp_runtime::SaturatedConversion;
 
     /// The version of the storage layout.
-    const STORAGE_VERSION: StorageVersion = StorageVersion::new(0);
+    const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
 
     /// The pallet.
     #[pallet::pallet]
@@ -373,7 +374,7 @@ pub mod pallet {
         TooManyHolds,
         /// A duration of no blocks.
         ZeroDuration,
-        /// Jobs could last longer than `MaxJobDuration`.
+        /// Jobs could last, or their outputs stay, longer than `MaxJobDuration`.
         DurationTooLong,
         /// Attempts are not from 1 to `MAX_ATTEMPTS`.
         AttemptsOutOfRange,
@@ -381,7 +382,7 @@ pub mod pallet {
         ZeroExposure,
         /// A share is above its maximum.
         ShareTooLarge,
-        /// A false claim would cost less than none.
+        /// A false claim would cost less than none, or less than what a job pays.
         PenaltyTooSmall,
     }
 
@@ -492,8 +493,10 @@ pub mod pallet {
 
     #[pallet::hooks]
     impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
-        fn on_initialize(now: BlockNumberFor<T>) -> Weight {
-            Self::serve_agenda(now)
+        /// After the inherents, so that an assignment's randomness covers what the block's author had
+        /// from the relay chain, which nobody knew a block earlier.
+        fn on_poll(now: BlockNumberFor<T>, meter: &mut WeightMeter) {
+            meter.consume(Self::serve_agenda(now, meter.remaining()));
         }
 
         fn integrity_test() {

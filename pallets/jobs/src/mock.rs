@@ -12,7 +12,7 @@ use frame_support::{
         fungible::{Inspect, InspectHold},
         Authorize, ConstU32, ConstU64, Hooks, Randomness,
     },
-    weights::Weight,
+    weights::{Weight, WeightMeter},
 };
 use sp_core::{Pair, H256};
 use sp_keystore::{testing::MemoryKeystore, KeystoreExt};
@@ -277,7 +277,7 @@ impl ExtBuilder {
             MaxJobDuration::set(2_400);
             RandomSeed::set(0);
             System::set_block_number(1);
-            Jobs::on_initialize(1);
+            poll(1);
             publish();
             for provider in self.providers {
                 provide(&provider, 4);
@@ -580,7 +580,17 @@ pub fn run_blocks(blocks: u64) {
 
 /// Goes on to the start of `block`.
 pub fn run_to(block: u64) {
-    System::run_to_block::<AllPalletsWithSystem>(block);
+    let hooks = frame_system::RunToBlockHooks::default().after_initialize(|now| {
+        poll(now);
+    });
+    System::run_to_block_with::<AllPalletsWithSystem>(block, hooks);
+}
+
+/// What block `now` does after its inherents. Returns the weight.
+pub fn poll(now: u64) -> Weight {
+    let mut meter = WeightMeter::new();
+    Jobs::on_poll(now, &mut meter);
+    meter.consumed()
 }
 
 pub fn held(reason: HoldReason, who: &AccountId) -> Balance {

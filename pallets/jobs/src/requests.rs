@@ -14,7 +14,7 @@ use frame_support::{
 use sp_core::H256;
 use sp_io::hashing::blake2_256;
 use sp_runtime::{
-    traits::{One, SaturatedConversion, Saturating},
+    traits::{One, SaturatedConversion, Saturating, Zero},
     ArithmeticError, DispatchError, DispatchResult,
 };
 
@@ -31,7 +31,18 @@ impl<T: Config> Pallet<T> {
         let input = Input::try_from(input).map_err(|_| Error::<T>::WrongInputLength)?;
         let input_len = input.len().saturated_into::<u32>();
         ensure!(input_len == version_terms.input_len, Error::<T>::WrongInputLength);
-        Self::ensure_fee_suffices(version, version_terms.max_steps, max_fee, named.as_ref())?;
+        if let Some(provider) = &named {
+            ensure!(
+                T::Providers::worker(provider).is_some(),
+                Error::<T>::ProviderNotFound
+            );
+        }
+        let cheapest = Self::quote(version, named.clone()).into_iter().next();
+        // Where nobody can take the job now, it may wait for somebody.
+        ensure!(
+            cheapest.is_none_or(|quote| quote.max <= max_fee),
+            Error::<T>::FeeTooLow
+        );
 
         let terms = Parameters::<T>::get();
         let deposit = terms.deposit(input_len);
@@ -51,7 +62,7 @@ impl<T: Config> Pallet<T> {
             deposit,
             named,
             tried: Default::default(),
-            exposure: terms.exposure(max_fee),
+            exposure: Zero::zero(),
             state: JobState::Queued {
                 until: now.saturating_add(terms.queue_deadline),
             },
@@ -79,29 +90,6 @@ impl<T: Config> Pallet<T> {
         );
         Self::unschedule(id, &job);
         Self::end_unanswered(id, job, JobOutcome::Cancelled);
-        Ok(())
-    }
-
-    /// A fee is too low where each provider that could take the job now asks for more. Where none
-    /// can, the job may wait for one.
-    fn ensure_fee_suffices(
-        version: VersionId,
-        max_steps: u64,
-        max_fee: BalanceOf<T>,
-        named: Option<&T::AccountId>,
-    ) -> DispatchResult {
-        if let Some(provider) = named {
-            ensure!(
-                T::Providers::worker(provider).is_some(),
-                Error::<T>::ProviderNotFound
-            );
-        }
-        let cheapest = T::Providers::offers(version)
-            .into_iter()
-            .filter(|(provider, _)| named.is_none_or(|named| named == provider))
-            .map(|(_, price)| cost(&price, max_steps))
-            .min();
-        ensure!(cheapest.is_none_or(|cost| cost <= max_fee), Error::<T>::FeeTooLow);
         Ok(())
     }
 

@@ -28,7 +28,7 @@ impl<T: Config> Pallet<T> {
         claim: ClaimSummary,
     ) {
         let outcome = JobOutcome::from(claim.ending);
-        let payment = cost(&price, claim.steps).min(job.max_fee);
+        let payment = price.total(claim.steps).min(job.max_fee);
         let settlement = Self::settle(&job, &provider, payment, outcome);
         T::Providers::release(&provider, job.version, job.exposure, ProviderOutcome::Completed);
         Self::deposit_event(Event::Finalized {

@@ -111,15 +111,22 @@ impl<T: Config> Pallet<T> {
                 H256(blake2_256(&input)) == job.input_hash,
                 "the input is the one requested"
             );
+            Self::check_provider(&job)?;
             if let JobState::Claimed {
                 claim:
                     ClaimSummary {
                         ending: ClaimEnding::Answer,
+                        output_hash,
                         ..
                     },
                 ..
             } = job.state
             {
+                let output = Outputs::<T>::get(id).ok_or("an answered claim has its output")?;
+                ensure!(
+                    H256(blake2_256(&output)) == output_hash,
+                    "the output is the one claimed"
+                );
                 with_output.insert(id);
             }
         }
@@ -127,9 +134,6 @@ impl<T: Config> Pallet<T> {
             Inputs::<T>::iter_keys().all(Jobs::<T>::contains_key),
             "an input is that of an open job"
         );
-        for id in with_output.iter() {
-            ensure!(Outputs::<T>::contains_key(id), "an answered claim has its output");
-        }
         let scheduled = Agenda::<T>::iter_keys()
             .map(|(_, id)| id)
             .collect::<BTreeSet<_>>();
@@ -159,6 +163,31 @@ impl<T: Config> Pallet<T> {
         ensure!(
             Receipts::<T>::iter_keys().all(|id| id < next),
             "ids are below the counter"
+        );
+        Ok(())
+    }
+
+    /// A job has a provider that it may have, or none and locks nothing.
+    fn check_provider(job: &JobOf<T>) -> Result<(), TryRuntimeError> {
+        ensure!(
+            Self::attempt(job) < job.terms.max_attempts,
+            "an open job has an attempt left"
+        );
+        let (JobState::Assigned { provider, .. } | JobState::Claimed { provider, .. }) = &job.state else {
+            ensure!(job.exposure.is_zero(), "a job without a provider locks nothing");
+            return Ok(());
+        };
+        ensure!(
+            job.exposure >= job.terms.min_exposure,
+            "a provider puts at risk what the terms say"
+        );
+        ensure!(
+            !job.tried.contains(provider),
+            "a provider that failed a job has it not again"
+        );
+        ensure!(
+            job.named.as_ref().is_none_or(|named| named == provider),
+            "a job is with the provider that it names"
         );
         Ok(())
     }

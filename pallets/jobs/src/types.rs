@@ -2,7 +2,11 @@
 
 use crate::Config;
 use alloc::vec::Vec;
-use assay_engine::{claim::Ending, TrapReason};
+use assay_engine::{
+    claim::Ending,
+    limits::{CHUNK_LEN, MAX_OUTPUT_LEN},
+    TrapReason,
+};
 use assay_primitives::{JobOutcome, Price, VersionId};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{
@@ -12,7 +16,7 @@ use frame_support::{
 use frame_system::pallet_prelude::BlockNumberFor;
 use scale_info::TypeInfo;
 use sp_core::H256;
-use sp_runtime::{Perbill, SaturatedConversion};
+use sp_runtime::Perbill;
 
 /// The most assignments that one job may take.
 pub const MAX_ATTEMPTS: u8 = 8;
@@ -27,6 +31,9 @@ pub const MAX_RECEIPT_LEN: usize = 200;
 pub const MAX_CLAIM_LEN: usize = 32 * 1024;
 /// The most nodes of a claim's output proof. An output takes at most 75.
 pub const MAX_OUTPUT_NODES: usize = 128;
+
+/// The most chunks in a claim's output proof.
+pub const MAX_OUTPUT_CHUNKS: usize = MAX_OUTPUT_LEN as usize / CHUNK_LEN;
 
 /// The most hashes with which a claim opens its trace: the state hashes of a trace that is public whole.
 pub const MAX_CLAIM_HASHES: u32 = 65;
@@ -79,7 +86,7 @@ pub struct JobParameters<Balance, BlockNumber> {
     pub max_attempts: u8,
     /// The least exposure of a job in plancks.
     pub min_exposure: Balance,
-    /// The least exposure of a job, as a multiple of its `max_fee`. At least 1.
+    /// The least exposure of a job, as a multiple of what it can pay its provider. At least 1.
     pub exposure_factor: u32,
     /// The share of the exposure that a provider loses that does not claim in time.
     pub silence_penalty: Perbill,
@@ -104,7 +111,7 @@ impl<Balance: From<u32>, BlockNumber: From<u32>> Default for JobParameters<Balan
             queue_deadline: 100u32.into(),
             claim_deadline: 100u32.into(),
             challenge_window: 600u32.into(),
-            retention: 14_400u32.into(),
+            retention: 2_400u32.into(),
             max_attempts: 3,
             min_exposure: 1_000_000_000u32.into(),
             exposure_factor: 2,
@@ -312,7 +319,7 @@ pub struct Quote<AccountId, Balance> {
     /// Plancks for a job that takes all the steps that the version allows: the `max_fee` that this
     /// provider never finds too low.
     pub max: Balance,
-    /// Plancks of stake that the provider puts at risk where `max_fee` is `max`.
+    /// Plancks of stake that the provider puts at risk for the job.
     pub exposure: Balance,
     /// Plancks that are held for the job's state, and returned at its end.
     pub deposit: Balance,
@@ -373,23 +380,14 @@ pub struct JobInfo<AccountId, Balance, BlockNumber> {
     pub finished_at: Option<BlockNumber>,
 }
 
-/// Plancks that `price` makes of `steps` steps. Saturates.
-pub(crate) fn cost<Balance>(price: &Price<Balance>, steps: u64) -> Balance
-where
-    Balance: sp_runtime::traits::AtLeast32BitUnsigned + Copy,
-{
-    let steps: Balance = steps.saturated_into();
-    price.per_job.saturating_add(price.per_step.saturating_mul(steps))
-}
-
 impl<Balance, BlockNumber> JobParameters<Balance, BlockNumber>
 where
     Balance: sp_runtime::traits::AtLeast32BitUnsigned + Copy,
 {
-    /// Plancks of stake that a job with `max_fee` locks. Saturates.
-    pub fn exposure(&self, max_fee: Balance) -> Balance {
+    /// Plancks of stake that a job locks for which the provider can earn `max`. Saturates.
+    pub fn exposure(&self, max: Balance) -> Balance {
         self.min_exposure
-            .max(max_fee.saturating_mul(self.exposure_factor.into()))
+            .max(max.saturating_mul(self.exposure_factor.into()))
     }
 
     /// Plancks that are held for the state of a job with `input_len` bytes of input. Saturates.

@@ -17,17 +17,22 @@ impl<T: Config> Pallet<T> {
         let parameters = Parameters::<T>::get();
         let mut quotes = T::Providers::offers(version)
             .into_iter()
-            .filter(|(offering, _)| provider.as_ref().is_none_or(|provider| provider == offering))
-            .map(|(provider, price)| {
-                let max = cost(&price, terms.max_steps);
-                Quote {
-                    provider,
-                    per_job: price.per_job,
-                    per_step: price.per_step,
+            .filter(|offer| {
+                provider
+                    .as_ref()
+                    .is_none_or(|provider| *provider == offer.provider)
+            })
+            .filter_map(|offer| {
+                let max = offer.price.total(terms.max_steps);
+                let exposure = parameters.exposure(max);
+                (exposure <= offer.free_stake).then(|| Quote {
+                    provider: offer.provider,
+                    per_job: offer.price.per_job,
+                    per_step: offer.price.per_step,
                     max,
-                    exposure: parameters.exposure(max),
+                    exposure,
                     deposit: parameters.deposit(terms.input_len),
-                }
+                })
             })
             .collect::<Vec<_>>();
         quotes.sort_by_key(|quote| quote.max);
@@ -87,7 +92,7 @@ impl<T: Config> Pallet<T> {
                 info.provider = Some(provider);
                 info.attempts = Some(failed.saturating_add(1));
                 info.until = (holds == 0).then_some(window_end);
-                info.paid = Some(cost(&price, claim.steps).min(job.max_fee));
+                info.paid = Some(price.total(claim.steps).min(job.max_fee));
                 info.steps = Some(claim.steps);
                 info.ending = Some(claim.ending);
                 info.trace_root = Some(claim.trace_root);

@@ -20,7 +20,7 @@ pub trait WeightInfo {
 	fn set_parameters() -> Weight;
 	fn agenda_base() -> Weight;
 	fn agenda_look() -> Weight;
-	fn due_assign() -> Weight;
+	fn due_assign(n: u32) -> Weight;
 	fn due_expire() -> Weight;
 	fn due_time_out() -> Weight;
 	fn due_finalize() -> Weight;
@@ -207,10 +207,12 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	/// Proof: `Jobs::Agenda` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
 	/// Storage: `Jobs::AssignedTo` (r:0 w:1)
 	/// Proof: `Jobs::AssignedTo` (`max_values`: None, `max_size`: Some(64), added: 2539, mode: `MaxEncodedLen`)
-	fn due_assign() -> Weight {
+	fn due_assign(n: u32) -> Weight {
 		// Minimum execution time: 497_901 picoseconds.
-		Weight::from_parts(557_609_000, 190238)
-			.saturating_add(T::DbWeight::get().reads(70_u64))
+		Weight::from_parts(57_609_000, 12000)
+			.saturating_add(Weight::from_parts(8_000_000, 2800).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads(6_u64))
+			.saturating_add(T::DbWeight::get().reads(n.into()))
 			.saturating_add(T::DbWeight::get().writes(5_u64))
 	}
 	/// Storage: `Jobs::Jobs` (r:1 w:1)
@@ -341,9 +343,11 @@ impl WeightInfo for () {
 		Weight::from_parts(6_846_000, 3493)
 			.saturating_add(RocksDbWeight::get().reads(1_u64))
 	}
-	fn due_assign() -> Weight {
-		Weight::from_parts(557_609_000, 190238)
-			.saturating_add(RocksDbWeight::get().reads(70_u64))
+	fn due_assign(n: u32) -> Weight {
+		Weight::from_parts(57_609_000, 12000)
+			.saturating_add(Weight::from_parts(8_000_000, 2800).saturating_mul(n.into()))
+			.saturating_add(RocksDbWeight::get().reads(6_u64))
+			.saturating_add(RocksDbWeight::get().reads(n.into()))
 			.saturating_add(RocksDbWeight::get().writes(5_u64))
 	}
 	fn due_expire() -> Weight {

@@ -3,7 +3,7 @@
 use crate::*;
 use alloc::vec::Vec;
 use assay_primitives::{
-    worker_key::WorkerId, Assignment, AssignmentRequest, Price, ProviderOutcome, VersionId,
+    worker_key::WorkerId, Assignment, AssignmentRequest, OpenOffer, ProviderOutcome, VersionId,
 };
 use codec::Encode;
 use frame_support::traits::Get;
@@ -14,7 +14,7 @@ use sp_runtime::traits::{Saturating, UniqueSaturatedInto};
 const CHOICE_CONTEXT: &[u8; 12] = b"assay-assign";
 
 impl<T: Config> assay_primitives::Providers<T::AccountId, BalanceOf<T>> for Pallet<T> {
-    /// Weighs at most `T::WeightInfo::assign(T::MaxOffersPerVersion)`.
+    /// Weighs `T::WeightInfo::assign` of [`Self::offers_considered`].
     fn assign(
         request: &AssignmentRequest<T::AccountId, BalanceOf<T>>,
     ) -> Option<Assignment<T::AccountId, BalanceOf<T>>> {
@@ -44,18 +44,32 @@ impl<T: Config> assay_primitives::Providers<T::AccountId, BalanceOf<T>> for Pall
         Providers::<T>::get(provider).map(|record| record.worker)
     }
 
-    fn offers(version: VersionId) -> Vec<(T::AccountId, Price<BalanceOf<T>>)> {
+    fn offers(version: VersionId) -> Vec<OpenOffer<T::AccountId, BalanceOf<T>>> {
         Self::open_offers(version)
+    }
+
+    fn offers_considered(version: VersionId, named: Option<&T::AccountId>) -> u32 {
+        let offers = Offers::<T>::get(version);
+        let considered = match named {
+            Some(named) => offers.iter().filter(|offer| offer.provider == *named).count(),
+            None => offers.len(),
+        };
+        considered.unique_saturated_into()
+    }
+
+    fn max_offers() -> u32 {
+        T::MaxOffersPerVersion::get()
     }
 
     #[cfg(feature = "runtime-benchmarks")]
     fn benchmark_provider(who: &T::AccountId, worker: WorkerId, version: VersionId, exposure: BalanceOf<T>) {
         crate::benchmarking::provider_with_offer::<T>(who, worker, version, exposure);
+        crate::benchmarking::fill_unbonding::<T>(who, T::MaxUnbonding::get());
     }
 
     #[cfg(feature = "runtime-benchmarks")]
-    fn benchmark_fill_offers(version: VersionId, exposure: BalanceOf<T>) {
-        crate::benchmarking::fill_offers::<T>(version, T::MaxOffersPerVersion::get(), exposure);
+    fn benchmark_fill_offers(version: VersionId, count: u32, exposure: BalanceOf<T>) {
+        crate::benchmarking::fill_offers::<T>(version, count, exposure);
     }
 }
 
@@ -63,6 +77,8 @@ impl<T: Config> assay_primitives::Providers<T::AccountId, BalanceOf<T>> for Pall
 struct Candidate<T: Config> {
     account: T::AccountId,
     record: Provider<T>,
+    /// Plancks to lock for the job.
+    exposure: BalanceOf<T>,
 }
 
 impl<T: Config> Pallet<T> {
@@ -76,19 +92,24 @@ impl<T: Config> Pallet<T> {
             .filter_map(|offer| Self::candidate(offer, request))
             .collect::<Vec<_>>();
         let index = Self::choose(&candidates, request)?;
-        let Candidate { account, mut record } = candidates.swap_remove(index);
+        let Candidate {
+            account,
+            mut record,
+            exposure,
+        } = candidates.swap_remove(index);
 
         let offer = offers.iter_mut().find(|offer| offer.provider == account)?;
         offer.in_flight = offer.in_flight.saturating_add(1);
         let price = offer.price;
         record.jobs = record.jobs.saturating_add(1);
-        record.exposed = record.exposed.saturating_add(request.exposure);
+        record.exposed = record.exposed.saturating_add(exposure);
         record.last_active = frame_system::Pallet::<T>::block_number();
         Offers::<T>::insert(request.version, offers);
         Providers::<T>::insert(&account, record);
         Some(Assignment {
             provider: account,
             price,
+            exposure,
         })
     }
 
@@ -97,17 +118,20 @@ impl<T: Config> Pallet<T> {
         offer: &Offer<T::AccountId, BalanceOf<T>>,
         request: &AssignmentRequest<T::AccountId, BalanceOf<T>>,
     ) -> Option<Candidate<T>> {
-        let fits = offer.free_capacity() > 0
-            && !request.excluded.contains(&offer.provider)
-            && fee(&offer.price, request.steps).is_some_and(|fee| fee <= request.max_fee);
-        if !fits {
+        if offer.free_capacity() == 0 || request.excluded.contains(&offer.provider) {
             return None;
         }
+        let fee = offer.price.checked_total(request.steps);
+        let fee = fee.filter(|fee| *fee <= request.max_fee)?;
+        let exposure = fee
+            .saturating_mul(request.exposure_factor.into())
+            .max(request.min_exposure);
         let record = Providers::<T>::get(&offer.provider)?;
-        let fits = record.takes_jobs() && record.free_stake() >= request.exposure;
+        let fits = record.takes_jobs() && record.free_stake() >= exposure;
         fits.then(|| Candidate {
             account: offer.provider.clone(),
             record,
+            exposure,
         })
     }
 

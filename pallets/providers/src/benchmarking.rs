@@ -93,7 +93,7 @@ pub(crate) fn fill_offers<T: Config>(version: VersionId, count: u32, exposure: B
 }
 
 /// Adds `count` chunks to the stake of `who` that unbond in blocks to come.
-fn fill_unbonding<T: Config>(who: &T::AccountId, count: u32) {
+pub(crate) fn fill_unbonding<T: Config>(who: &T::AccountId, count: u32) {
     let amount = T::Currency::minimum_balance();
     let total = amount.saturating_mul(count.into());
     fund::<T>(who, total);
@@ -132,7 +132,8 @@ fn request<T: Config>(version: VersionId) -> AssignmentRequest<'static, T::Accou
         version,
         steps: 1,
         max_fee: BalanceOf::<T>::max_value(),
-        exposure: exposure::<T>(),
+        exposure_factor: 0,
+        min_exposure: exposure::<T>(),
         named: None,
         excluded: &[],
         seed: H256::repeat_byte(7),

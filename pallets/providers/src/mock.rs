@@ -262,7 +262,8 @@ pub fn request() -> AssignmentRequest<'static, AccountId, BalanceOf<Test>> {
         version: 1,
         steps: 10,
         max_fee: Balance::MAX,
-        exposure: 100,
+        exposure_factor: 0,
+        min_exposure: 100,
         named: None,
         excluded: &[],
         seed: H256::zero(),
@@ -278,7 +279,7 @@ pub fn assign(request: AssignmentRequest<'_, AccountId, Balance>) -> Option<Assi
 pub fn assign_to(who: AccountId, version: VersionId, exposure: Balance) {
     let request = AssignmentRequest {
         version,
-        exposure,
+        min_exposure: exposure,
         named: Some(&who),
         ..request()
     };

@@ -2,7 +2,7 @@
 
 use crate::*;
 use alloc::vec::Vec;
-use assay_primitives::{worker_key::WorkerId, Price, VersionId};
+use assay_primitives::{worker_key::WorkerId, OpenOffer, VersionId};
 use frame_system::pallet_prelude::BlockNumberFor;
 use sp_runtime::traits::Zero;
 
@@ -53,11 +53,15 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Who takes jobs of `version` now, and for what.
-    pub(crate) fn open_offers(version: VersionId) -> Vec<(T::AccountId, Price<BalanceOf<T>>)> {
+    pub(crate) fn open_offers(version: VersionId) -> Vec<OpenOffer<T::AccountId, BalanceOf<T>>> {
         Self::offer_infos(version)
             .into_iter()
             .filter(|offer| offer.takes_jobs)
-            .map(|offer| (offer.provider, offer.price))
+            .map(|offer| OpenOffer {
+                provider: offer.provider,
+                price: offer.price,
+                free_stake: offer.free_stake,
+            })
             .collect()
     }
 }

@@ -21,10 +21,16 @@ impl<T: Config> Pallet<T> {
         let sums = Self::check_offers()?;
         for (who, record) in Providers::<T>::iter() {
             Self::check_provider(&who, &record)?;
-            let jobs = sums.get(&who).map_or(0, |sum| sum.jobs);
+            let (jobs, deposits) = sums
+                .get(&who)
+                .map_or((0, Zero::zero()), |sum| (sum.jobs, sum.deposits));
             ensure!(
                 record.jobs == jobs,
                 "a provider's jobs are not those of its offers"
+            );
+            ensure!(
+                T::Currency::balance_on_hold(&HoldReason::Offer.into(), &who) == deposits,
+                "the deposits of a provider's offers are not what is held"
             );
         }
         for (who, versions) in OffersOf::<T>::iter() {
@@ -40,16 +46,10 @@ impl<T: Config> Pallet<T> {
                 "a provider's list of versions is not that of its offers"
             );
         }
-        for (who, sum) in &sums {
-            ensure!(
-                OffersOf::<T>::contains_key(who),
-                "an offer that its provider does not list"
-            );
-            ensure!(
-                T::Currency::balance_on_hold(&HoldReason::Offer.into(), who) == sum.deposits,
-                "the deposits of a provider's offers are not what is held"
-            );
-        }
+        ensure!(
+            sums.keys().all(OffersOf::<T>::contains_key),
+            "an offer that its provider does not list"
+        );
         ensure!(
             ProviderOf::<T>::iter().count() == Providers::<T>::iter().count(),
             "a worker key without its provider"
@@ -67,8 +67,8 @@ impl<T: Config> Pallet<T> {
             "a provider's stake is not what is held"
         );
         ensure!(
-            record.exposed <= record.stake(),
-            "more stake is exposed than there is"
+            record.exposed <= record.bonded,
+            "more stake is exposed than is bonded"
         );
         ensure!(
             record.jobs > 0 || record.exposed.is_zero(),

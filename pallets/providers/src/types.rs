@@ -10,7 +10,7 @@ use frame_support::{
 };
 use frame_system::pallet_prelude::BlockNumberFor;
 use scale_info::TypeInfo;
-use sp_runtime::traits::{CheckedAdd, CheckedMul, Saturating, Zero};
+use sp_runtime::traits::{Saturating, Zero};
 
 /// An amount of the chain's token in plancks.
 pub type BalanceOf<T> =
@@ -169,15 +169,6 @@ pub type OffersOfVersion<T> = BoundedVec<
     Offer<<T as frame_system::Config>::AccountId, BalanceOf<T>>,
     <T as Config>::MaxOffersPerVersion,
 >;
-
-/// Plancks for a job of `steps` steps, or `None` where the sum overflows.
-pub fn fee<Balance>(price: &Price<Balance>, steps: u64) -> Option<Balance>
-where
-    Balance: CheckedAdd + CheckedMul + TryFrom<u64>,
-{
-    let steps = Balance::try_from(steps).ok()?;
-    price.per_job.checked_add(&price.per_step.checked_mul(&steps)?)
-}
 
 /// A provider as clients see it.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]

@@ -65,10 +65,12 @@ impl Get<AccountId> for ProtocolAccount {
     }
 }
 
-/// Randomness from the relay chain and the chain's own history.
+/// Randomness from the relay chain's state and the chain's own history, once the block's inherents are
+/// applied.
 ///
-/// A block's hash covers the relay chain's state of the block before it, so a requester, whose job is
-/// assigned in a later block, cannot know it. A collator can drop a block whose draw it dislikes.
+/// Whoever requests, or builds the block before, cannot know the relay chain's state on which the
+/// block of the draw will be built. Its own author can: it can leave out the block, or build it on
+/// another relay block of the last few, and so draw again at the price of a slot.
 pub struct ChainRandomness;
 
 impl Randomness<Hash, BlockNumber> for ChainRandomness {

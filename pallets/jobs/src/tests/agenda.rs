@@ -22,7 +22,7 @@ fn backlog_is_served_oldest_first_and_nothing_is_lost() {
         run_blocks(1);
         assert_eq!(first.iter().filter(|id| waiting(id)).count(), 0);
         assert_eq!(job(second).due, Some(5));
-        assert_eq!(NextDue::<Test>::get(), Some(4));
+        assert_eq!(NextDue::<Test>::get(), Some(3));
         for _ in 0..40 {
             run_blocks(1);
             check_state();
@@ -42,7 +42,7 @@ fn agenda_takes_at_most_a_quarter_of_a_block() {
             request(&ALICE, ANSWER);
         }
         System::set_block_number(2);
-        let weight = Jobs::on_initialize(2);
+        let weight = poll(2);
         assert!(weight.all_lte(Jobs::agenda_limit()));
         let left = crate::Jobs::<Test>::iter_values()
             .filter(|job| job.due == Some(2))
@@ -50,7 +50,7 @@ fn agenda_takes_at_most_a_quarter_of_a_block() {
         assert!(left > 0, "the block had room for all");
         for block in 3..60 {
             System::set_block_number(block);
-            Jobs::on_initialize(block);
+            poll(block);
         }
         check_state();
     });
@@ -62,10 +62,7 @@ fn agenda_of_nothing_costs_a_look() {
         run_to(5);
         System::set_block_number(6);
         type W = <Test as Config>::WeightInfo;
-        assert_eq!(
-            Jobs::on_initialize(6),
-            W::agenda_base().saturating_add(W::agenda_look())
-        );
+        assert_eq!(poll(6), W::agenda_base().saturating_add(W::agenda_look()));
     });
 }
 
@@ -105,7 +102,7 @@ fn advance_fails_at_the_last_block_of_each_state() {
         let job = request(&ALICE, ANSWER);
         System::set_block_number(11);
         assert_eq!(advance(job), not_due);
-        Jobs::on_initialize(11);
+        poll(11);
         let JobState::Assigned { deadline, .. } = state(job) else {
             panic!("assigned")
         };
@@ -154,7 +151,7 @@ fn first_block_of_the_pallet_may_be_any() {
     ExtBuilder::default().build_and_execute(|| {
         NextDue::<Test>::kill();
         System::set_block_number(1_000_000);
-        Jobs::on_initialize(1_000_000);
+        poll(1_000_000);
         let job = request(&ALICE, ANSWER);
         run_blocks(1);
         assert!(matches!(state(job), JobState::Assigned { .. }));

@@ -1,9 +1,6 @@
 //! Assignments, timeouts and the queue.
 
-use crate::{
-    mock::{Jobs, *},
-    *,
-};
+use crate::{mock::*, *};
 use assay_primitives::JobOutcome;
 use frame_support::assert_ok;
 use std::collections::BTreeSet;
@@ -47,14 +44,48 @@ fn job_is_assigned_in_the_block_after_its_request() {
 }
 
 #[test]
-fn exposure_has_a_floor_and_follows_the_fee() {
+fn exposure_has_a_floor_and_follows_the_price() {
+    // The price of all the steps is 1,500, and the factor 2.
+    for (floor, exposure) in [(2_999, 3_000), (3_001, 3_001)] {
+        ExtBuilder::default()
+            .rules(|rules| rules.min_exposure = floor)
+            .build_and_execute(|| {
+                let id = assigned(&ALICE, ANSWER);
+                assert_eq!((job(id).exposure, exposed(&PAUL)), (exposure, exposure));
+            });
+    }
+}
+
+#[test]
+fn requester_cannot_lock_more_stake_by_a_higher_fee() {
+    ExtBuilder::default().build_and_execute(|| {
+        let id = request_with(&ALICE, ANSWER, 1_000 * MAX_FEE, Some(PAUL));
+        assert_eq!(job(id).exposure, 0);
+        run_blocks(1);
+        assert_eq!((job(id).exposure, exposed(&PAUL)), (EXPOSURE, EXPOSURE));
+        // Nor is the silence of a provider worth more.
+        run_to(8);
+        assert_eq!(free(&ALICE), FUNDS + EXPOSURE / 40);
+    });
+}
+
+#[test]
+fn job_that_nobody_takes_is_looked_at_less_and_less_often() {
     ExtBuilder::default()
-        .rules(|rules| rules.min_exposure = 5_000)
+        .providers(&[])
+        .rules(|rules| rules.queue_deadline = 100)
         .build_and_execute(|| {
-            let small = request_with(&ALICE, ANSWER, 2_499, None);
-            let large = request_with(&ALICE, ANSWER, 2_501, None);
-            assert_eq!(job(small).exposure, 5_000);
-            assert_eq!(job(large).exposure, 5_002);
+            let id = request(&ALICE, ANSWER);
+            let mut tries = Vec::new();
+            while crate::Jobs::<Test>::contains_key(id) {
+                run_blocks(1);
+                let found = events()
+                    .into_iter()
+                    .any(|event| matches!(event, Event::NoTaker { .. }));
+                tries.extend(found.then(System::block_number));
+            }
+            assert_eq!(tries, [2, 4, 6, 8, 11, 16, 23, 34, 50, 74]);
+            assert_eq!(receipt(id).finished_at, 102);
         });
 }
 
@@ -84,7 +115,7 @@ fn choice_depends_on_the_parent_of_the_block_of_assignment() {
             .build_and_execute(|| {
                 let job = request(&ALICE, ANSWER);
                 System::initialize(&2, &sp_core::H256::repeat_byte(parent), &Default::default());
-                <Jobs as frame_support::traits::Hooks<u64>>::on_initialize(2);
+                poll(2);
                 provider = provider_of(job);
             });
         provider

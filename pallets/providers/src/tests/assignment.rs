@@ -66,28 +66,28 @@ fn assign_needs_free_stake_for_the_exposure() {
     one().build_and_execute(|| {
         assert_eq!(
             chosen(AssignmentRequest {
-                exposure: 2_001,
+                min_exposure: 2_001,
                 ..request()
             }),
             None
         );
         assert_eq!(
             chosen(AssignmentRequest {
-                exposure: 1_500,
+                min_exposure: 1_500,
                 ..request()
             }),
             Some(1)
         );
         assert_eq!(
             chosen(AssignmentRequest {
-                exposure: 501,
+                min_exposure: 501,
                 ..request()
             }),
             None
         );
         assert_eq!(
             chosen(AssignmentRequest {
-                exposure: 500,
+                min_exposure: 500,
                 ..request()
             }),
             Some(1)
@@ -101,14 +101,14 @@ fn assign_does_not_count_unbonding_stake() {
         assert_ok!(Providers::unbond(signed(1), 1_000));
         assert_eq!(
             chosen(AssignmentRequest {
-                exposure: 1_001,
+                min_exposure: 1_001,
                 ..request()
             }),
             None
         );
         assert_eq!(
             chosen(AssignmentRequest {
-                exposure: 1_000,
+                min_exposure: 1_000,
                 ..request()
             }),
             Some(1)
@@ -122,14 +122,14 @@ fn assign_without_exposure_needs_free_stake_all_the_same() {
         assign_to(1, 1, 2_000);
         assert_eq!(
             chosen(AssignmentRequest {
-                exposure: 0,
+                min_exposure: 0,
                 ..request()
             }),
             None
         );
         assert_eq!(
             chosen(AssignmentRequest {
-                exposure: 0,
+                min_exposure: 0,
                 named: Some(&1),
                 ..request()
             }),
@@ -218,7 +218,7 @@ fn assign_passes_over_those_that_are_excluded() {
     one().provider(2, 1_000).offer(2, 1, 40).build_and_execute(|| {
         for index in 0..40 {
             let request = AssignmentRequest {
-                exposure: 1,
+                min_exposure: 1,
                 seed: seed(index),
                 excluded: &[1],
                 ..request()
@@ -311,7 +311,7 @@ fn frequencies() -> [u32; 4] {
     let mut counts = [0; 4];
     for index in 0..3_000 {
         let who = chosen(AssignmentRequest {
-            exposure: 1,
+            min_exposure: 1,
             seed: seed(index),
             ..request()
         })

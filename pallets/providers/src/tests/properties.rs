@@ -163,7 +163,7 @@ fn take(action: Action, jobs: &mut Vec<Job>) -> Balance {
             let seed = H256(blake2_256(&seed.to_le_bytes()));
             let request = AssignmentRequest {
                 version,
-                exposure,
+                min_exposure: exposure,
                 named: named.as_ref(),
                 seed,
                 max_fee: 60,
