@@ -4,7 +4,7 @@ use crate::{types::*, Config, Error, Event, Pallet, Parameters};
 use frame_support::{ensure, traits::Get};
 use sp_runtime::{
     traits::{One, Saturating, Zero},
-    DispatchResult,
+    DispatchResult, PerThing, Perbill,
 };
 
 impl<T: Config> Pallet<T> {
@@ -38,7 +38,10 @@ impl<T: Config> Pallet<T> {
             .saturating_add(p.claim_deadline)
             .saturating_add(p.challenge_window);
         let longest = attempt.saturating_mul(u32::from(p.max_attempts).into());
-        ensure!(longest <= T::MaxJobDuration::get(), Error::<T>::DurationTooLong);
+        ensure!(
+            longest.max(p.retention) <= T::MaxJobDuration::get(),
+            Error::<T>::DurationTooLong
+        );
         ensure!(!p.exposure_factor.is_zero(), Error::<T>::ZeroExposure);
         ensure!(
             p.challenger_share <= MAX_SLASH_SHARE
@@ -46,8 +49,11 @@ impl<T: Config> Pallet<T> {
                 && p.protocol_share <= MAX_PROTOCOL_SHARE,
             Error::<T>::ShareTooLarge
         );
+        // Who lies can gain what the job pays at most, which is the exposure divided by the factor.
+        let times_exposure =
+            u64::from(p.exposure_factor).saturating_mul(p.disproof_penalty.deconstruct().into());
         ensure!(
-            p.disproof_penalty >= p.silence_penalty,
+            p.disproof_penalty >= p.silence_penalty && times_exposure >= Perbill::ACCURACY.into(),
             Error::<T>::PenaltyTooSmall
         );
         Ok(())

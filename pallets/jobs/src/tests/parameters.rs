@@ -47,6 +47,7 @@ fn parameters_are_refused_where_jobs_could_last_too_long() {
     // 3 * (10 + 5 + 785) = 2400.
     refused_where(|rules| rules.challenge_window = 786, Error::DurationTooLong);
     refused_where(|rules| rules.challenge_window = u64::MAX, Error::DurationTooLong);
+    refused_where(|rules| rules.retention = 2_401, Error::DurationTooLong);
     ExtBuilder::default().build_and_execute(|| {
         let parameters = JobParameters {
             challenge_window: 785,
@@ -87,7 +88,14 @@ fn parameters_are_refused_where_a_share_is_above_its_maximum() {
 }
 
 #[test]
-fn parameters_are_refused_where_a_lie_costs_less_than_silence() {
+fn parameters_are_refused_where_a_lie_costs_less_than_silence_or_than_it_gains() {
+    refused_where(
+        |rules| {
+            rules.exposure_factor = 3;
+            rules.disproof_penalty = Perbill::from_percent(33);
+        },
+        Error::PenaltyTooSmall,
+    );
     refused_where(
         |rules| rules.disproof_penalty = Perbill::from_percent(9),
         Error::PenaltyTooSmall,
