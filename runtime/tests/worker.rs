@@ -9,21 +9,27 @@ use assay_runtime::{
     constants::UNIT, presets, AccountId, BlockNumber, Executive, Hash, Jobs, Models, Providers, Runtime,
     RuntimeCall, RuntimeOrigin, System, UncheckedExtrinsic, Worker,
 };
-use codec::Decode;
-use frame_support::{assert_ok, traits::Hooks};
+use codec::{Decode, Encode};
+use frame_support::{assert_ok, traits::Hooks, weights::WeightMeter};
 use pallet_jobs::JobState;
 use parking_lot::RwLock;
 use sp_core::{
     crypto::Pair,
     offchain::{
+        self,
         testing::{PoolState, TestOffchainExt, TestTransactionPoolExt},
-        OffchainDbExt, OffchainWorkerExt, TransactionPoolExt,
+        HttpError, HttpRequestId, HttpRequestStatus, OffchainDbExt, OffchainWorkerExt, OpaqueNetworkState,
+        Timestamp, TransactionPoolExt,
     },
+    OpaquePeerId,
 };
 use sp_keyring::Sr25519Keyring::{Alice, Bob, Charlie};
 use sp_keystore::{testing::MemoryKeystore, Keystore, KeystoreExt};
 use sp_runtime::{BuildStorage, Digest, Perbill};
-use std::sync::Arc;
+use std::sync::{
+    atomic::{AtomicU64, Ordering},
+    Arc,
+};
 
 /// Adds the first bytes of its params and its input, once in each of three steps, and answers.
 const ADDER: &str = r#"(module
@@ -47,10 +53,79 @@ const PRICE: Price<u128> = Price {
 };
 const MAX_STEPS: u64 = 8;
 
+/// The node's clock in milliseconds. It goes on by `tick` each time that it is asked.
+#[derive(Clone, Default)]
+struct Clock {
+    time: Arc<AtomicU64>,
+    tick: Arc<AtomicU64>,
+}
+
+impl Clock {
+    fn pass(&self, millis: u64) {
+        self.time.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    fn set_tick(&self, millis: u64) {
+        self.tick.store(millis, Ordering::Relaxed);
+    }
+}
+
+impl offchain::Externalities for Clock {
+    fn timestamp(&mut self) -> Timestamp {
+        let tick = self.tick.load(Ordering::Relaxed);
+        Timestamp::from_unix_millis(self.time.fetch_add(tick, Ordering::Relaxed))
+    }
+
+    fn is_validator(&self) -> bool {
+        unreachable!("the worker asks for the time alone")
+    }
+    fn network_state(&self) -> Result<OpaqueNetworkState, ()> {
+        unreachable!()
+    }
+    fn sleep_until(&mut self, _: Timestamp) {
+        unreachable!()
+    }
+    fn random_seed(&mut self) -> [u8; 32] {
+        unreachable!()
+    }
+    fn http_request_start(&mut self, _: &str, _: &str, _: &[u8]) -> Result<HttpRequestId, ()> {
+        unreachable!()
+    }
+    fn http_request_add_header(&mut self, _: HttpRequestId, _: &str, _: &str) -> Result<(), ()> {
+        unreachable!()
+    }
+    fn http_request_write_body(
+        &mut self,
+        _: HttpRequestId,
+        _: &[u8],
+        _: Option<Timestamp>,
+    ) -> Result<(), HttpError> {
+        unreachable!()
+    }
+    fn http_response_wait(&mut self, _: &[HttpRequestId], _: Option<Timestamp>) -> Vec<HttpRequestStatus> {
+        unreachable!()
+    }
+    fn http_response_headers(&mut self, _: HttpRequestId) -> Vec<(Vec<u8>, Vec<u8>)> {
+        unreachable!()
+    }
+    fn http_response_read_body(
+        &mut self,
+        _: HttpRequestId,
+        _: &mut [u8],
+        _: Option<Timestamp>,
+    ) -> Result<usize, HttpError> {
+        unreachable!()
+    }
+    fn set_authorized_nodes(&mut self, _: Vec<OpaquePeerId>, _: bool) {
+        unreachable!()
+    }
+}
+
 /// A chain, and one provider's node beside it.
 struct World {
     ext: sp_io::TestExternalities,
     pool: Arc<RwLock<PoolState>>,
+    clock: Clock,
     block: BlockNumber,
 }
 
@@ -72,10 +147,16 @@ impl World {
         let mut ext = sp_io::TestExternalities::new(genesis.build_storage().unwrap());
         let (offchain, _) = TestOffchainExt::with_offchain_db(ext.offchain_db());
         let (transactions, pool) = TestTransactionPoolExt::new();
-        ext.register_extension(OffchainDbExt::new(offchain.clone()));
-        ext.register_extension(OffchainWorkerExt::new(offchain));
+        let clock = Clock::default();
+        ext.register_extension(OffchainDbExt::new(offchain));
+        ext.register_extension(OffchainWorkerExt::new(clock.clone()));
         ext.register_extension(TransactionPoolExt::new(transactions));
-        let mut world = Self { ext, pool, block: 0 };
+        let mut world = Self {
+            ext,
+            pool,
+            clock,
+            block: 0,
+        };
         world.next_block();
         world.execute(publish);
         world.execute(provide);
@@ -98,7 +179,7 @@ impl World {
                 frame_system::BlockHash::<Runtime>::insert(0, Hash::repeat_byte(1));
             }
             System::initialize(&block, &Hash::repeat_byte(block as u8), &Digest::default());
-            Jobs::on_initialize(block);
+            Jobs::on_poll(block, &mut WeightMeter::new());
         });
     }
 
@@ -132,6 +213,15 @@ impl World {
         let state = self.execute(|| pallet_jobs::Jobs::<Runtime>::get(job).unwrap().state);
         assert!(matches!(state, JobState::Assigned { .. }), "{state:?}");
         job
+    }
+
+    /// Whether the worker keeps something of `job`.
+    fn keeps(&mut self, job: JobId) -> bool {
+        let kept = |name: &str| {
+            let key = (b"assay:worker", (name, job)).encode();
+            sp_io::offchain::local_storage_get(offchain::StorageKind::PERSISTENT, &key).is_some()
+        };
+        self.execute(|| ["run", "reason", "lock"].into_iter().any(kept))
     }
 
     fn output(&mut self, job: JobId) -> Option<Vec<u8>> {
@@ -244,9 +334,10 @@ fn claim_is_submitted_once_and_again_only_when_it_got_lost() {
 
     // The transaction gets lost.
     world.pool.write().transactions.clear();
-    for _ in 0..4 {
-        world.next_block();
-    }
+    world.clock.pass(29_999);
+    world.work();
+    assert_eq!(world.submitted(), 0);
+    world.clock.pass(1);
     world.work();
     assert_eq!(world.apply_pool(), 1);
     assert_eq!(world.output(job), Some(vec![102]));
@@ -264,6 +355,62 @@ fn several_jobs_are_run_in_one_block_each_once() {
     for (number, job) in (0..).zip(jobs) {
         assert_eq!(world.output(job), Some(vec![3 * (30 + number)]));
     }
+}
+
+#[test]
+fn long_run_goes_on_in_the_next_block() {
+    let mut world = World::new();
+    let job = world.assigned_job(4);
+    // The time of a slice is over after the first step.
+    world.clock.set_tick(4_000);
+    world.work();
+    assert_eq!(world.submitted(), 0);
+    world.clock.set_tick(0);
+    assert!(world.keeps(job));
+    world.next_block();
+    world.work();
+    assert_eq!(world.apply_pool(), 1);
+    assert_eq!(world.output(job), Some(vec![102]));
+
+    world.next_block();
+    world.work();
+    assert!(!world.keeps(job));
+}
+
+#[test]
+fn worker_of_an_older_block_leaves_the_work_to_that_of_a_newer() {
+    let mut world = World::new();
+    let job = world.assigned_job(4);
+    world.execute(|| Worker::offchain_worker(9));
+    world.apply_pool();
+    assert_eq!(world.output(job), Some(vec![102]));
+    let other = world.assigned_job(5);
+    world.work();
+    assert_eq!(world.submitted(), 0);
+
+    // Unless no newer block comes: the chain was reverted.
+    world.clock.pass(60_000);
+    world.work();
+    assert_eq!(world.apply_pool(), 1);
+    assert_eq!(world.output(other), Some(vec![105]));
+}
+
+#[test]
+fn claim_of_an_abandoned_fork_is_not_taken_for_that_of_another_job() {
+    let mut world = World::new();
+    let job = world.assigned_job(4);
+    world.work();
+    world.pool.write().transactions.clear();
+    // On the other fork the same number is a request with another input.
+    world.execute(|| {
+        pallet_jobs::Inputs::<Runtime>::insert(job, pallet_jobs::Input::truncate_from(vec![5]));
+        pallet_jobs::Jobs::<Runtime>::mutate(job, |job| {
+            job.as_mut().unwrap().input_hash = Hash::from(sp_io::hashing::blake2_256(&[5]));
+        });
+    });
+    world.work();
+    assert_eq!(world.apply_pool(), 1);
+    assert_eq!(world.output(job), Some(vec![105]));
 }
 
 #[test]

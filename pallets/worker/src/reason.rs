@@ -29,6 +29,10 @@ pub(crate) enum Reason {
     NotSubmitted,
     /// All slots are taken by other jobs.
     NoSlot,
+    /// The run takes long and its state is larger than a checkpoint may be.
+    TooLarge,
+    /// Another worker took the run over.
+    LockLost,
 }
 
 impl fmt::Display for Reason {
@@ -49,6 +53,10 @@ impl fmt::Display for Reason {
             Self::NoSignature => f.write_str("the keystore does not sign with the worker key"),
             Self::NotSubmitted => f.write_str("the transaction pool did not take the claim"),
             Self::NoSlot => f.write_str("other jobs take all slots, it waits"),
+            Self::TooLarge => {
+                f.write_str("it takes long, and keeps more than the 8 MiB that the worker can put by")
+            }
+            Self::LockLost => f.write_str("this worker was suspended, another one goes on"),
         }
     }
 }

@@ -5,11 +5,13 @@ use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
 use assay_engine::{
     claim::Claim,
     executor::{StepEnd, StepRun},
+    limits::CHUNK_LEN,
     memory::{Chunk, MemoryTree},
     Hash, Machine, State,
 };
 use assay_primitives::JobId;
 use codec::{Decode, Encode};
+use sp_core::offchain::Timestamp;
 use sp_runtime::offchain::{
     storage::StorageValueRef,
     storage_lock::{StorageLock, Time},
@@ -20,19 +22,26 @@ use sp_runtime::offchain::{
 const LOCK_TIME: u64 = 20_000;
 /// Jobs that run at the same time.
 const SLOTS: u8 = 4;
+/// Bytes of chunks and state hashes in a checkpoint. The runtime encodes it in one piece of memory, of
+/// which the largest that it can have takes 32 MiB.
+const MAX_CHECKPOINT_LEN: usize = 8 * 1024 * 1024;
+/// Milliseconds without a later block after which a lower one is taken for the newest.
+const REVERTED_AFTER: u64 = 60_000;
 
 /// How far a job is on this node.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
-pub(crate) enum Record<BlockNumber> {
+pub(crate) enum Progress {
     /// Some steps are run.
     Running(Checkpoint),
     /// The run is finished.
     Claimed {
         /// What is claimed.
         claim: Box<Claim>,
-        /// The block in which the claim was submitted last.
-        submitted: Option<BlockNumber>,
+        /// When it was submitted last.
+        submitted: Option<Timestamp>,
     },
+    /// The run is longer than a slice, and too large for a checkpoint.
+    TooLarge,
 }
 
 /// A machine between two steps, without what can be read from the chain again.
@@ -58,8 +67,13 @@ impl Written {
         }
     }
 
-    /// The checkpoint of `machine`.
-    pub fn checkpoint(&self, states: &[Hash], machine: &mut Machine) -> Checkpoint {
+    /// The checkpoint of `machine`. `None` where it would have more than [`MAX_CHECKPOINT_LEN`] bytes.
+    pub fn checkpoint(&self, states: &[Hash], machine: &mut Machine) -> Option<Checkpoint> {
+        let chunks = self.0.len().saturating_mul(CHUNK_LEN);
+        let hashes = states.len().saturating_mul(size_of::<Hash>());
+        if chunks.saturating_add(hashes) > MAX_CHECKPOINT_LEN {
+            return None;
+        }
         let state = machine.state();
         let memory = machine.memory();
         let chunk = |index| {
@@ -68,11 +82,11 @@ impl Written {
                 memory.chunk(index).ok().flatten().map(|chunk| Box::new(*chunk)),
             )
         };
-        Checkpoint {
+        Some(Checkpoint {
             states: states.to_vec(),
             state,
             chunks: self.0.iter().copied().map(chunk).collect(),
-        }
+        })
     }
 }
 
@@ -93,7 +107,11 @@ impl Checkpoint {
 }
 
 /// The off-chain storage of one job.
-pub(crate) struct JobStore(JobId);
+pub(crate) struct JobStore {
+    job: JobId,
+    /// Names what the job asks of whom. What is kept of another task is not read.
+    task: Hash,
+}
 
 fn key(parts: impl Encode) -> Vec<u8> {
     (b"assay:worker", parts).encode()
@@ -101,7 +119,7 @@ fn key(parts: impl Encode) -> Vec<u8> {
 
 impl JobStore {
     /// The storage of `job`. The job is remembered, so that [`forget_others`] finds it.
-    pub fn new(job: JobId) -> Self {
+    pub fn new(job: JobId, task: Hash) -> Self {
         let known = key("jobs");
         let _ = StorageValueRef::persistent(&known).mutate::<Vec<JobId>, (), _>(|jobs| {
             let mut jobs = jobs.ok().flatten().unwrap_or_default();
@@ -110,25 +128,25 @@ impl JobStore {
             }
             Ok(jobs)
         });
-        Self(job)
+        Self { job, task }
     }
 
     /// How far the job is.
-    pub fn record<BlockNumber: Decode>(&self) -> Option<Record<BlockNumber>> {
-        StorageValueRef::persistent(&key(("run", self.0)))
-            .get()
-            .ok()
-            .flatten()
+    pub fn progress(&self) -> Option<Progress> {
+        let key = key(("run", self.job));
+        let kept = StorageValueRef::persistent(&key).get::<(Hash, Progress)>();
+        let (task, progress) = kept.ok().flatten()?;
+        (task == self.task).then_some(progress)
     }
 
     /// Keeps how far the job is.
-    pub fn set_record<BlockNumber: Encode>(&self, record: &Record<BlockNumber>) {
-        StorageValueRef::persistent(&key(("run", self.0))).set(record);
+    pub fn set_progress(&self, progress: Progress) {
+        StorageValueRef::persistent(&key(("run", self.job))).set(&(self.task, progress));
     }
 
     /// Keeps `reason`. True where it is another one than before.
     pub fn is_new_reason(&self, reason: Reason) -> bool {
-        let place = key(("reason", self.0));
+        let place = key(("reason", self.job));
         let place = StorageValueRef::persistent(&place);
         let is_new = place.get::<Reason>().ok().flatten() != Some(reason);
         if is_new {
@@ -136,32 +154,54 @@ impl JobStore {
         }
         is_new
     }
-
-    /// Drops all that is kept of the job.
-    fn clear(self) {
-        for name in ["run", "reason", "lock"] {
-            StorageValueRef::persistent(&key((name, self.0))).clear();
-        }
-    }
 }
 
-/// Drops what is kept of jobs that `keep` does not name.
+/// Drops what is kept of jobs that `keep` does not name, but for those that a worker is still at.
 pub(crate) fn forget_others(keep: &BTreeSet<JobId>) {
     let known = key("jobs");
-    let mut gone = Vec::new();
-    let _ = StorageValueRef::persistent(&known).mutate::<Vec<JobId>, (), _>(|jobs| {
-        let (kept, dropped) = jobs
-            .ok()
-            .flatten()
-            .unwrap_or_default()
-            .into_iter()
-            .partition(|job| keep.contains(job));
-        gone = dropped;
-        Ok(kept)
-    });
-    for job in gone {
-        JobStore(job).clear();
+    let known = StorageValueRef::persistent(&known);
+    let jobs = known.get::<Vec<JobId>>().ok().flatten().unwrap_or_default();
+    let gone = jobs
+        .into_iter()
+        .filter(|job| !keep.contains(job) && forget(*job))
+        .collect::<BTreeSet<_>>();
+    if gone.is_empty() {
+        return;
     }
+    let _ = known.mutate::<Vec<JobId>, (), _>(|jobs| {
+        let mut jobs = jobs.ok().flatten().unwrap_or_default();
+        jobs.retain(|job| !gone.contains(job));
+        Ok(jobs)
+    });
+}
+
+/// Drops what is kept of `job`. False where a worker is at it.
+fn forget(job: JobId) -> bool {
+    let key_of_lock = job_lock_key(job);
+    let mut lock = lock(&key_of_lock);
+    let Ok(_guard) = lock.try_lock() else {
+        return false;
+    };
+    for name in ["run", "reason"] {
+        StorageValueRef::persistent(&key((name, job))).clear();
+    }
+    true
+}
+
+/// Whether no worker of a later block than `now` has begun lately.
+///
+/// The workers of several blocks run side by side and begin in any order, and each sees the state of
+/// its own block: what an older one would do is out of date. "Lately", so that a chain that was
+/// reverted goes on.
+pub(crate) fn is_newest<BlockNumber: Ord + Copy + Encode + Decode>(now: BlockNumber) -> bool {
+    let time = sp_io::offchain::timestamp();
+    let newest = key("newest");
+    StorageValueRef::persistent(&newest)
+        .mutate::<(BlockNumber, Timestamp), (), _>(|newest| match newest {
+            Ok(Some((block, at))) if block > now && time.diff(&at).millis() < REVERTED_AFTER => Err(()),
+            _ => Ok((now, time)),
+        })
+        .is_ok()
 }
 
 /// Makes sure that nobody else runs what it locks, until it is dropped.

@@ -3,7 +3,8 @@
 use crate::{
     params,
     reason::Reason,
-    record::{Checkpoint, JobStore, Record, Written},
+    record::{Checkpoint, Progress, Written},
+    work::Assigned,
     Config, LOG_TARGET,
 };
 use alloc::{boxed::Box, vec, vec::Vec};
@@ -11,9 +12,8 @@ use assay_engine::{
     claim::Claim, executor::ExecutorError, trace::TraceId, Executor, Hash, Machine, Program, Status,
     WasmiExecutor,
 };
-use assay_primitives::{JobId, VersionTerms, Versions as _};
-use frame_system::pallet_prelude::BlockNumberFor;
-use sp_runtime::offchain::Duration;
+use sp_core::offchain::{Duration, Timestamp};
+use sp_io::offchain::timestamp;
 
 /// Milliseconds between two checkpoints.
 const CHECKPOINT_INTERVAL: u64 = 2_000;
@@ -31,66 +31,81 @@ struct Run {
     written: Written,
 }
 
-/// Runs `job` for `provider` from its last checkpoint to the end. Calls `alive` after each step.
+/// Runs a job from its last checkpoint to its claim, or to `end`: then there is a checkpoint to go on
+/// from, and no claim. Stops where `alive`, asked every [`CHECKPOINT_INTERVAL`], says no.
 pub(crate) fn run<T: Config>(
-    job: JobId,
-    provider: &T::AccountId,
+    assigned: &Assigned<T>,
     checkpoint: Option<Checkpoint>,
-    mut alive: impl FnMut(),
-) -> Result<Claim, Reason> {
-    let version = pallet_jobs::Jobs::<T>::get(job)
-        .ok_or(Reason::InputNotFound)?
-        .version;
-    let terms = pallet_models::Pallet::<T>::terms(version).ok_or(Reason::VersionNotFound(version))?;
-    let code = pallet_models::Pallet::<T>::program_code(terms.program).ok_or(Reason::ProgramNotFound)?;
+    end: Timestamp,
+    mut alive: impl FnMut() -> bool,
+) -> Result<Option<Claim>, Reason> {
+    let (job, store) = (assigned.job, &assigned.store);
+    let version = pallet_models::Versions::<T>::get(assigned.version)
+        .ok_or(Reason::VersionNotFound(assigned.version))?;
+    let code = pallet_models::Pallet::<T>::program_code(version.program).ok_or(Reason::ProgramNotFound)?;
     let executor = WasmiExecutor::new();
     let module = executor.load(&Program::from_checked(code))?;
 
-    let mut run = start::<T>(job, &terms, version, checkpoint)?;
-    log::info!(target: LOG_TARGET, "job {job}: running version {version} from step {}", run.machine.steps());
-    let store = JobStore::new(job);
+    let mut run = start(assigned, &version, checkpoint)?;
+    log::info!(
+        target: LOG_TARGET,
+        "job {job}: running version {} from step {}", assigned.version, run.machine.steps()
+    );
     let mut next_checkpoint = after_interval();
-    while run.machine.status() == Status::Running && run.machine.steps() < terms.max_steps {
+    while run.machine.status() == Status::Running && run.machine.steps() < version.max_steps {
         let Some(step) = run.machine.step(&executor, &module)? else {
             break;
         };
         run.written.add(&step);
         run.states.push(run.machine.state_hash());
-        alive();
-        if sp_io::offchain::timestamp() >= next_checkpoint {
-            let checkpoint = run.written.checkpoint(&run.states, &mut run.machine);
-            store.set_record(&Record::<BlockNumberFor<T>>::Running(checkpoint));
-            log::info!(target: LOG_TARGET, "job {job}: step {}", run.machine.steps());
-            next_checkpoint = after_interval();
+        let now = timestamp();
+        if now < next_checkpoint && now < end {
+            continue;
         }
+        if !alive() {
+            return Err(Reason::LockLost);
+        }
+        let kept = run.written.checkpoint(&run.states, &mut run.machine);
+        match kept {
+            Some(checkpoint) => store.set_progress(Progress::Running(checkpoint)),
+            None if now >= end => {
+                store.set_progress(Progress::TooLarge);
+                return Err(Reason::TooLarge);
+            }
+            None => {}
+        }
+        log::info!(target: LOG_TARGET, "job {job}: step {}", run.machine.steps());
+        if now >= end {
+            return Ok(None);
+        }
+        next_checkpoint = after_interval();
     }
     let id = TraceId {
-        author: provider.clone().into(),
+        author: assigned.provider.clone().into(),
         job,
     };
     let claim = Claim::new(id, &run.states, &mut run.machine).ok_or(Reason::NoClaim)?;
-    store.set_record(&Record::<BlockNumberFor<T>>::Claimed {
+    store.set_progress(Progress::Claimed {
         claim: Box::new(claim.clone()),
         submitted: None,
     });
-    Ok(claim)
+    Ok(Some(claim))
 }
 
-fn after_interval() -> sp_core::offchain::Timestamp {
-    sp_io::offchain::timestamp().add(Duration::from_millis(CHECKPOINT_INTERVAL))
+fn after_interval() -> Timestamp {
+    timestamp().add(Duration::from_millis(CHECKPOINT_INTERVAL))
 }
 
 /// The run at its checkpoint, or at the start where there is none that fits.
 fn start<T: Config>(
-    job: JobId,
-    terms: &VersionTerms<T::AccountId>,
-    version: assay_primitives::VersionId,
+    assigned: &Assigned<T>,
+    version: &pallet_models::VersionRecordOf<T>,
     checkpoint: Option<Checkpoint>,
 ) -> Result<Run, Reason> {
-    let record = pallet_models::Versions::<T>::get(version).ok_or(Reason::VersionNotFound(version))?;
+    let job = assigned.job;
     let input = pallet_jobs::Inputs::<T>::get(job).ok_or(Reason::InputNotFound)?;
-    let params = params::load(record.params, terms.params_root, terms.params_len)?;
-    let mut machine = Machine::with_params(params, terms.params_len, &input);
+    let params = params::load(version.params, version.params_root, version.params_len)?;
+    let mut machine = Machine::with_params(params, version.params_len, &input);
     let first = machine.state_hash();
     if let Some(checkpoint) = checkpoint.filter(|checkpoint| checkpoint.states.first() == Some(&first)) {
         if let Some((machine, states, written)) = checkpoint.resume(machine.memory().clone()) {

@@ -2,7 +2,7 @@
 
 use crate::{
     reason::Reason,
-    record::{forget_others, job_lock_key, lock, Checkpoint, JobStore, Record, Written},
+    record::{forget_others, job_lock_key, lock, Checkpoint, JobStore, Progress, Written},
 };
 use assay_engine::{memory::Region, Executor, Hash, Machine, Program, Status, WasmiExecutor};
 use sp_core::offchain::{testing::TestOffchainExt, OffchainDbExt, OffchainWorkerExt};
@@ -73,7 +73,7 @@ fn run_resumed_at_any_step_ends_as_the_whole_run() {
         let (mut machine, mut written) = (fresh(), Written::default());
         let mut states = vec![machine.state_hash()];
         runner.run(&mut machine, &mut states, &mut written, stop);
-        let checkpoint = written.checkpoint(&states, &mut machine);
+        let checkpoint = written.checkpoint(&states, &mut machine).unwrap();
 
         let memory = fresh().memory().clone();
         let (mut machine, mut states, mut written) = checkpoint.resume(memory).unwrap();
@@ -90,7 +90,7 @@ fn damaged_checkpoint_is_not_resumed() {
     let (mut machine, mut written) = (fresh(), Written::default());
     let mut states = vec![machine.state_hash()];
     runner.run(&mut machine, &mut states, &mut written, 3);
-    let good = written.checkpoint(&states, &mut machine);
+    let good = written.checkpoint(&states, &mut machine).unwrap();
     let resumes =
         |checkpoint: Checkpoint, machine: &mut Machine| checkpoint.resume(machine.memory().clone()).is_some();
     assert!(resumes(good.clone(), &mut fresh()));
@@ -108,24 +108,66 @@ fn damaged_checkpoint_is_not_resumed() {
 }
 
 #[test]
-fn record_survives_and_is_forgotten_with_its_job() {
+fn checkpoint_is_not_made_where_it_would_be_too_large() {
+    let (mut machine, mut written) = (fresh(), Written::default());
+    let mut states = vec![machine.state_hash()];
+    Runner::new().run(&mut machine, &mut states, &mut written, 3);
+    // 8 MiB, three chunks of which are written.
+    let most = (8 * 1024 * 1024 - 3 * 4096) / 32;
+    assert!(written.checkpoint(&vec![[0; 32]; most], &mut machine).is_some());
+    assert!(written
+        .checkpoint(&vec![[0; 32]; most + 1], &mut machine)
+        .is_none());
+}
+
+const TASK: Hash = [7; 32];
+
+fn running() -> Progress {
+    Progress::Running(Written::default().checkpoint(&[], &mut fresh()).unwrap())
+}
+
+#[test]
+fn progress_survives_and_is_forgotten_with_its_job() {
     externalities().execute_with(|| {
-        let checkpoint = Written::default().checkpoint(&[], &mut fresh());
-        let record = Record::<u32>::Running(checkpoint);
-        JobStore::new(1).set_record(&record);
-        JobStore::new(2).set_record(&record);
-        assert_eq!(JobStore::new(1).record(), Some(record.clone()));
+        let (first, second) = (JobStore::new(1, TASK), JobStore::new(2, TASK));
+        first.set_progress(running());
+        second.set_progress(running());
+        assert_eq!(JobStore::new(1, TASK).progress(), Some(running()));
 
         forget_others(&BTreeSet::from([2]));
-        assert_eq!(JobStore::new(1).record::<u32>(), None);
-        assert_eq!(JobStore::new(2).record(), Some(record));
+        assert_eq!(first.progress(), None);
+        assert_eq!(second.progress(), Some(running()));
+    });
+}
+
+#[test]
+fn progress_of_another_task_is_not_taken() {
+    externalities().execute_with(|| {
+        JobStore::new(1, TASK).set_progress(running());
+        assert_eq!(JobStore::new(1, [8; 32]).progress(), None);
+    });
+}
+
+#[test]
+fn job_that_a_worker_is_at_is_forgotten_later() {
+    externalities().execute_with(|| {
+        let store = JobStore::new(1, TASK);
+        store.set_progress(running());
+        let key = job_lock_key(1);
+        let mut lock = lock(&key);
+        let guard = lock.try_lock().ok().unwrap();
+        forget_others(&BTreeSet::new());
+        assert_eq!(store.progress(), Some(running()));
+        drop(guard);
+        forget_others(&BTreeSet::new());
+        assert_eq!(store.progress(), None);
     });
 }
 
 #[test]
 fn reason_is_new_once() {
     externalities().execute_with(|| {
-        let store = JobStore::new(1);
+        let store = JobStore::new(1, TASK);
         assert!(store.is_new_reason(Reason::NoSlot));
         assert!(!store.is_new_reason(Reason::NoSlot));
         assert!(store.is_new_reason(Reason::SegmentNotFound(1)));
@@ -152,7 +194,7 @@ fn output_region_is_part_of_a_checkpoint() {
     let (mut machine, mut written) = (fresh(), Written::default());
     let mut states = vec![machine.state_hash()];
     runner.run(&mut machine, &mut states, &mut written, 1);
-    let checkpoint = written.checkpoint(&states, &mut machine);
+    let checkpoint = written.checkpoint(&states, &mut machine).unwrap();
     let indices = checkpoint
         .chunks
         .iter()
