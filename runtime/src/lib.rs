@@ -155,3 +155,9 @@ mod runtime {
     #[runtime::pallet_index(43)]
     pub type Worker = pallet_worker;
 }
+
+// What the relay chain's validators execute.
+cumulus_pallet_parachain_system::register_validate_block! {
+    Runtime = Runtime,
+    BlockExecutor = cumulus_pallet_aura_ext::BlockExecutor::<Runtime, Executive>,
+}

@@ -64,8 +64,53 @@ fn proxies_of_a_kind_do_what_its_name_says() {
     let cancel = RuntimeCall::Jobs(pallet_jobs::Call::cancel { job: 1 });
     let allowed = |kind: ProxyType| [&transfer, &unbond, &pause, &cancel].map(|call| kind.filter(call));
     assert_eq!(allowed(ProxyType::Any), [true; 4]);
-    assert_eq!(allowed(ProxyType::NonTransfer), [false; 4]);
+    assert_eq!(allowed(ProxyType::NonTransfer), [false, false, true, false]);
     assert_eq!(allowed(ProxyType::Models), [false; 4]);
     assert_eq!(allowed(ProxyType::ProviderOperation), [false, false, true, false]);
-    assert!(!ProxyType::NonTransfer.is_superset(&ProxyType::ProviderOperation));
+    // A proxy of the root key would be root.
+    let as_root = RuntimeCall::Sudo(pallet_sudo::Call::sudo {
+        call: Box::new(transfer.clone()),
+    });
+    assert!(!ProxyType::NonTransfer.filter(&as_root));
+}
+
+#[test]
+fn jobs_are_assigned_once_the_relay_chains_state_is_known() {
+    use crate::{configs::ChainRandomness, AllPalletsWithSystem, Jobs};
+    use cumulus_pallet_parachain_system::ValidationData;
+    use frame_support::{
+        traits::{OnInitialize, OnPoll},
+        weights::WeightMeter,
+    };
+    let seed_of_agenda = |relay_root: u8| {
+        let preset = presets::genesis_config(&presets::DEVELOPMENT.into()).unwrap();
+        sp_io::TestExternalities::new(preset.build_storage().unwrap()).execute_with(|| {
+            crate::System::initialize(&1, &crate::Hash::repeat_byte(7), &Default::default());
+            AllPalletsWithSystem::on_initialize(1);
+            assert_eq!(pallet_jobs::NextDue::<Runtime>::get(), None);
+            // As the inherent does.
+            ValidationData::<Runtime>::put(cumulus_primitives_core::PersistedValidationData {
+                relay_parent_storage_root: crate::Hash::repeat_byte(relay_root),
+                ..Default::default()
+            });
+            Jobs::on_poll(1, &mut WeightMeter::new());
+            assert_eq!(pallet_jobs::NextDue::<Runtime>::get(), Some(2));
+            ChainRandomness::random(b"a").0
+        })
+    };
+    assert_ne!(seed_of_agenda(1), seed_of_agenda(2));
+}
+
+#[test]
+fn blob_validates_blocks_for_the_relay_chain() {
+    use wasmparser::{Parser, Payload};
+    let code = crate::WASM_BINARY_BLOATY.expect("the runtime's code is built");
+    let exports = Parser::new(0)
+        .parse_all(code)
+        .find_map(|part| match part.unwrap() {
+            Payload::ExportSection(exports) => Some(exports),
+            _ => None,
+        });
+    let mut names = exports.unwrap().into_iter().map(|export| export.unwrap().name);
+    assert!(names.any(|name| name == "validate_block"));
 }

@@ -299,7 +299,8 @@ pub enum ProxyType {
     #[default]
     #[codec(index = 0)]
     Any,
-    /// Everything that moves no balance: of the market, requests and stake are excluded too.
+    /// What neither moves a balance nor hands on a right: what the two kinds below may do, and
+    /// remarks.
     #[codec(index = 1)]
     NonTransfer,
     /// Publish and maintain models.
@@ -314,10 +315,11 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
     fn filter(&self, call: &RuntimeCall) -> bool {
         match self {
             Self::Any => true,
-            Self::NonTransfer => !matches!(
-                call,
-                RuntimeCall::Balances(_) | RuntimeCall::Jobs(_) | RuntimeCall::Providers(_)
-            ),
+            Self::NonTransfer => {
+                matches!(call, RuntimeCall::System(frame_system::Call::remark { .. }))
+                    || Self::Models.filter(call)
+                    || Self::ProviderOperation.filter(call)
+            }
             Self::Models => matches!(call, RuntimeCall::Models(_) | RuntimeCall::Utility(_)),
             Self::ProviderOperation => super::market::is_provider_operation(call),
         }
@@ -327,7 +329,7 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
         match (self, other) {
             (Self::Any, _) => true,
             (_, Self::Any) => false,
-            (Self::NonTransfer, Self::Models) => true,
+            (Self::NonTransfer, Self::Models | Self::ProviderOperation) => true,
             (a, b) => a == b,
         }
     }
