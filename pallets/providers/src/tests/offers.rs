@@ -158,6 +158,20 @@ fn set_offer_evicts_nobody_of_equal_stake() {
 }
 
 #[test]
+fn set_offer_evicts_nobody_for_an_offer_that_takes_no_jobs() {
+    full().provider(5, 100_000).build_and_execute(|| {
+        assert_noop!(
+            Providers::set_offer(signed(5), 1, PRICE, 0),
+            Error::<Test>::OffersFull
+        );
+        assert_ok!(Providers::pause(signed(5)));
+        assert_noop!(set_offer(5, 1), Error::<Test>::OffersFull);
+        assert_ok!(Providers::resume(signed(5)));
+        assert_ok!(set_offer(5, 1));
+    });
+}
+
+#[test]
 fn set_offer_passes_over_busy_offers_when_it_evicts() {
     full().provider(5, 2_001).build_and_execute(|| {
         assign_to(1, 1, 100);
