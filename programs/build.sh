@@ -5,7 +5,8 @@
 #   programs/build.sh --check   rebuilds elsewhere and fails if a committed program differs
 #
 # WASM_BUILD_TOOLCHAIN names the rustup toolchain that has the target wasm32v1-none (default: the default toolchain).
-# Bytes depend on the compiler, so dist/RUSTC records its version; with another one, --check compares nothing.
+# Bytes depend on the compiler, so dist/RUSTC records its version. With another one --check compares no bytes: it runs
+# the cli's tests on the network program that it built, and leaves the other programs unchecked.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -17,10 +18,6 @@ dist=dist
 
 if [[ ${1:-} == --check ]]; then
     recorded=$(<dist/RUSTC)
-    if [[ $version != "$recorded" ]]; then
-        echo "not compared: the programs were built by $recorded, this is $version"
-        exit 0
-    fi
     dist=$(mktemp -d)
     trap 'rm -rf "$dist"' EXIT
 fi
@@ -37,12 +34,21 @@ for program in "${programs[@]}"; do
         "$target_dir/$target/release/$program.wasm" "$dist/$program.wasm"
 done
 
-if [[ $dist != dist ]]; then
+if [[ $dist == dist ]]; then
+    echo "$version" >dist/RUSTC
+    wc -c dist/*.wasm
+elif [[ $version == "$recorded" ]]; then
     for program in "${programs[@]}"; do
         cmp "$dist/$program.wasm" "dist/$program.wasm"
     done
-    echo "the committed programs are what the sources build"
+    echo "compared, byte by byte: ${programs[*]}. The committed programs are what the sources build."
 else
-    echo "$version" >dist/RUSTC
-    wc -c dist/*.wasm
+    export ASSAY_NETWORK_PROGRAM=$dist/network.wasm
+    (
+        cd ../cli
+        [[ -z ${CARGO_TARGET_DIR:-} ]] || export CARGO_TARGET_DIR=$CARGO_TARGET_DIR/cli
+        cargo test --release --locked --test digits --test operators
+    )
+    echo "not compared: the committed programs. They were built by $recorded, this is $version."
+    echo "tested: the network program that this compiler builds, on the models of the cli's tests."
 fi

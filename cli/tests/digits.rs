@@ -1,8 +1,10 @@
 //! The digits models, packed and run on the whole test split, give onnxruntime's answers.
 
-use assay_cli::commands::package_model;
+mod program;
+
 use assay_cli::package::{Dtype, Package};
 use assay_cli::run::{Answer, Runner};
+use program::package_model;
 
 const SAMPLES: usize = 360;
 const CLASSES: usize = 10;

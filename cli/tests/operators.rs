@@ -1,9 +1,11 @@
 //! Every supported operator gives onnxruntime's answer; what is not supported is refused by name.
 
-use assay_cli::commands::package_model;
+mod program;
+
 use assay_cli::lower::{lower, LowerError};
 use assay_cli::package::Dtype;
 use assay_cli::run::Runner;
+use program::package_model;
 
 fn path(name: &str) -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
