@@ -47,7 +47,7 @@ else
     (
         cd ../cli
         [[ -z ${CARGO_TARGET_DIR:-} ]] || export CARGO_TARGET_DIR=$CARGO_TARGET_DIR/cli
-        cargo test --release --locked --test digits --test operators
+        cargo test --release --locked --test digits --test limits --test operators
     )
     echo "not compared: the committed programs. They were built by $recorded, this is $version."
     echo "tested: the network program that this compiler builds, on the models of the cli's tests."

@@ -5,6 +5,7 @@ mod program;
 use assay_cli::lower::{lower, LowerError};
 use assay_cli::package::Dtype;
 use assay_cli::run::Runner;
+use assay_engine::limits::STEP_FUEL;
 use program::package_model;
 
 fn path(name: &str) -> std::path::PathBuf {
@@ -32,6 +33,9 @@ fn check(name: &str) -> Result<(), String> {
     let answer = runner
         .run(&file(&format!("{name}.in")))
         .map_err(|error| error.to_string())?;
+    if answer.greatest_fuel > STEP_FUEL / 2 {
+        return Err(format!("a step takes {} fuel", answer.greatest_fuel));
+    }
     let expected = file(&format!("{name}.out"));
     if answer.output.len() != expected.len() {
         return Err(format!("{} bytes, not {}", answer.output.len(), expected.len()));

@@ -11,7 +11,7 @@ use tract_onnx::tract_core::ops::math;
 use tract_onnx::tract_core::ops::nn::{self, Reducer, SoftmaxKind};
 use tract_onnx::tract_core::ops::quant::{DequantizeLinearF32, QuantizeLinearI8, QuantizeLinearU8};
 
-use super::{Lowering, Lowers, Value};
+use super::{tiles, Lowering, Lowers, Value};
 
 impl<'a> Lowering<'a> {
     /// A function of one tensor.
@@ -42,20 +42,27 @@ impl<'a> Lowering<'a> {
         self.map(node, &x, from, Quantization::F32, Activation::NONE)
     }
 
-    /// Fuses an f32 function into what makes its input, or makes an operator of it.
+    /// Fuses an f32 function into what makes its input, where a step can hold both, or makes an operator of it.
     fn activate(&mut self, node: &'a TypedNode, activation: Activation) -> Lowers<()> {
         if let Some(producer) = self.only_producer(node.inputs[0]) {
-            if let Some(before) = fused(&mut self.plan.ops[producer]) {
-                if let Some(both) = compose(before, &activation) {
-                    *before = both;
-                    self.sources[producer].node = node.id;
-                    self.sources[producer].bias_free = false;
-                    return self.alias(node);
-                }
+            if let Some(op) = self.fuse(producer, &activation) {
+                self.plan.ops[producer] = op;
+                self.sources[producer].node = node.id;
+                self.sources[producer].bias_free = false;
+                return self.alias(node);
             }
         }
         let x = self.value(node.inputs[0])?.clone();
         self.map(node, &x, Quantization::F32, Quantization::F32, activation)
+    }
+
+    /// The operator of a producer with a function behind it, if steps can hold it.
+    fn fuse(&self, producer: usize, activation: &Activation) -> Option<Op> {
+        let mut op = self.plan.ops[producer];
+        let before = fused(&mut op)?;
+        *before = compose(before, activation)?;
+        let source = &self.sources[producer];
+        tiles::steps(&op, producer as u32, source.elements, source.outer).map(|_| op)
     }
 
     fn map(

@@ -87,7 +87,9 @@ impl<'a> Lowering<'a> {
         if pixels == 1 {
             self.dense(node, &x, &product, rows, weights_outlet, quantized)
         } else {
-            self.pointwise(node, &x, &product, [rows, pixels], weights_outlet, quantized)
+            let width = after.last().map_or(1, |axis| axis.1);
+            let image = [pixels / width, width];
+            self.pointwise(node, &x, &product, (rows, image), weights_outlet, quantized)
         }
     }
 
@@ -206,13 +208,13 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
-    /// A product along an axis that others follow: a convolution with a kernel of one pixel.
+    /// A product along an axis that others follow, an image's height and width: a convolution with a kernel of one pixel.
     fn pointwise(
         &mut self,
         node: &'a TypedNode,
         x: &Value,
         product: &Product,
-        [batch, pixels]: [usize; 2],
+        (batch, [height, width]): (usize, [usize; 2]),
         weights_outlet: OutletId,
         quantized: Option<Quantized>,
     ) -> Lowers<()> {
@@ -227,7 +229,7 @@ impl<'a> Lowering<'a> {
             .collect();
         let weights = self.plan.floats(&transposed);
         let out = self.output(node)?;
-        let line = [1, pixels as u32];
+        let image = [height as u32, width as u32];
         let one = [1, 1];
         let op = Conv {
             x: x.address,
@@ -240,8 +242,8 @@ impl<'a> Lowering<'a> {
             x_element: x.element,
             x_zero: 0,
             window: Window {
-                input: line,
-                output: line,
+                input: image,
+                output: image,
                 kernel: one,
                 stride: one,
                 dilation: one,
@@ -249,7 +251,8 @@ impl<'a> Lowering<'a> {
             },
             finish: self.finish(node, None, None, columns, out.element)?,
         };
-        self.push(op, node, &out, batch, (batch * pixels * depth * columns) as u64);
+        let products = batch * height * width * depth * columns;
+        self.push(op, node, &out, batch, products as u64);
         Ok(())
     }
 

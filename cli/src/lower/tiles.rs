@@ -2,8 +2,8 @@
 
 use assay_engine::limits::STEP_FUEL;
 use assay_network_plan::{
-    Conv, Dense, Element, Op, Pool, Step, Window, Zip, ARENA, CHUNK, CHUNKS_PER_STEP, CONV_BLOCK,
-    DENSE_BLOCK, DENSE_SLICE,
+    Conv, Dense, Element, Function, Map, Op, Pool, Step, Window, Zip, ARENA, CHUNK, CHUNKS_PER_STEP,
+    CONV_BLOCK, DENSE_BLOCK, DENSE_SLICE,
 };
 
 /// Chunks for the header, the operator's record, the step's record, biases and multipliers.
@@ -12,8 +12,10 @@ const RECORD_CHUNKS: u64 = 8;
 const FUEL: u64 = STEP_FUEL / 2;
 /// Bytes of the arena that alignment and small buffers may take.
 const ARENA_MARGIN: u64 = 16 * 1024;
-/// Elements of an elementwise tile.
+/// The most elements of an elementwise tile.
 const ELEMENTS: u32 = 16 * 1024;
+/// Elements of f32 in a chunk; elementwise tiles are multiples of it.
+const CHUNK_ELEMENTS: u32 = CHUNK as u32 / 4;
 
 /// What a tile needs at most.
 #[derive(Clone, Copy, Default)]
@@ -55,10 +57,10 @@ pub fn steps(op: &Op, index: u32, elements: u32, outer: u32) -> Option<Vec<Step>
         Op::Dense(op) => dense(op, index),
         Op::Conv(op) => conv(op, index, outer),
         Op::Pool(op) => pool(op, index, outer),
-        Op::Map(_) => Some(rows(index, elements, ELEMENTS)),
-        Op::Zip(op) => zip(op, index, elements),
-        Op::Softmax(op) => axis(index, op.len * op.inner, outer),
-        Op::ArgMax(op) => axis(index, op.len * op.inner, outer),
+        Op::Map(op) => elementwise(index, elements, |size| map_cost(op, size)),
+        Op::Zip(op) => elementwise(index, elements, |size| zip_cost(op, size, elements)),
+        Op::Softmax(op) => axis(index, op.len * op.inner, outer, 80 + function_fuel(Function::Exp)),
+        Op::ArgMax(op) => axis(index, op.len * op.inner, outer, 100),
     }
 }
 
@@ -101,6 +103,20 @@ fn shrink(mut size: Size, cost: impl Fn(&Size) -> Cost, order: &[Shrink]) -> Opt
     cost(&size).fits().then_some(size)
 }
 
+/// Fuel that a function takes for one element of the costliest value, measured over all binary orders of magnitude.
+fn function_fuel(function: Function) -> u64 {
+    match function {
+        Function::Identity => 0,
+        Function::Relu | Function::LeakyRelu | Function::Clip | Function::Abs | Function::Neg => 10,
+        Function::Log => 50,
+        Function::Sqrt => 180,
+        Function::Exp => 250,
+        Function::Sigmoid | Function::Silu => 270,
+        Function::Tanh => 380,
+        Function::Erf => 800,
+    }
+}
+
 fn dense(op: &Dense, index: u32) -> Option<Vec<Step>> {
     let blocks = op.columns.div_ceil(DENSE_BLOCK as u32);
     let whole = Size {
@@ -138,11 +154,17 @@ fn dense_cost(op: &Dense, size: &Size) -> Cost {
     } else {
         chunks(blocks * block_bytes)
     };
+    let finish = 60 + function_fuel(op.finish.activation.function);
     Cost {
         reads: rows * chunks(depth * element) + weights + if split { sums } else { 0 },
         writes: sums,
         arena: rows * (depth + 1) * value + 4 * rows * width + 8 * width + DENSE_SLICE as u64,
-        fuel: rows * depth * width * 2 / value * 2 + rows * (depth * 4 + width * 40),
+        // A call, a row, a block of weights read, the same multiplied with a row, and what finishes an output.
+        fuel: 10_000
+            + rows * (1_800 + depth * 4)
+            + blocks * (600 + depth * 8 * element)
+            + rows * blocks * (100 + depth * value * 14)
+            + rows * width * finish,
     }
 }
 
@@ -233,10 +255,15 @@ fn conv_cost(op: &Conv, size: &Size) -> Cost {
         arena: (image + seen_rows * width + channels * length + length * CONV_BLOCK as u64) * value
             + 4 * (channels * pixels + length)
             + 8 * columns,
-        fuel: products * value / 4
-            + groups * length * pixels * 8
-            + image * groups * 4
-            + columns * pixels * 30,
+        // A call, a plane read, a plane written, and what products, gathering, padding and finishing take of an element.
+        fuel: 10_000
+            + 3_000 * (groups * depth + columns)
+            + products * value / 4
+            + groups * length * pixels * value * 7
+            + groups * image * 20
+            + columns * length * 8
+            + groups * pixels * 120
+            + columns * pixels * (45 + function_fuel(op.finish.activation.function)),
     }
 }
 
@@ -263,46 +290,65 @@ fn pool_cost(op: &Pool, size: &Size) -> Cost {
     let [height, width] = op.window.input.map(u64::from);
     let [out_height, out_width] = op.window.output.map(u64::from);
     let [seen_rows, _] = reach(&op.window, size.rows);
-    let kernel = u64::from(op.window.kernel[0]) * u64::from(op.window.kernel[1]);
+    let [kernel_rows, kernel_columns] = op.window.kernel.map(u64::from);
+    let kernel = kernel_rows * kernel_columns;
     Cost {
         reads: band_chunks(channels, seen_rows, height, width * element),
         writes: band_chunks(channels, rows, out_height, out_width * element),
         arena: (seen_rows.min(height) * width + rows * out_width + kernel) * element,
-        fuel: channels * (1000 + rows * out_width * (40 + kernel * 25)),
+        // A plane and its elements, a window, its rows and their elements.
+        fuel: channels
+            * (700
+                + seen_rows.min(height) * width * 2
+                + rows * out_width * (300 + kernel_rows * 120 + kernel * 46)),
     }
 }
 
-fn zip(op: &Zip, index: u32, elements: u32) -> Option<Vec<Step>> {
-    let fits = |size: u32| {
-        let crossed = size.div_ceil(op.inner) + 1;
-        let y = if crossed < op.period && elements <= op.inner.saturating_mul(op.period) {
-            crossed
-        } else {
-            op.period
-        };
-        let [x, y] = [size, y].map(|len| 4 * u64::from(len));
-        Cost {
-            reads: chunks(x) + chunks(y),
-            writes: chunks(x),
-            arena: x + y,
-            fuel: x * 30,
-        }
-        .fits()
-    };
-    let size = [ELEMENTS, ELEMENTS / 4]
-        .into_iter()
-        .find(|size| fits(elements.min(*size)))?;
+/// Tiles of an elementwise operator. `cost` takes the elements of a tile.
+fn elementwise(index: u32, elements: u32, cost: impl Fn(u32) -> Cost) -> Option<Vec<Step>> {
+    let size = (1..=ELEMENTS / CHUNK_ELEMENTS)
+        .rev()
+        .map(|chunks| chunks * CHUNK_ELEMENTS)
+        .find(|size| cost(elements.min(*size)).fits())?;
     Some(rows(index, elements, size))
 }
 
-fn axis(index: u32, block: u32, outer: u32) -> Option<Vec<Step>> {
+fn map_cost(op: &Map, size: u32) -> Cost {
+    let size = u64::from(size);
+    Cost {
+        reads: chunks(size * u64::from(op.from.element.size())),
+        writes: chunks(size * u64::from(op.to.element.size())),
+        arena: 5 * size,
+        fuel: size * (80 + function_fuel(op.activation.function)),
+    }
+}
+
+fn zip_cost(op: &Zip, size: u32, elements: u32) -> Cost {
+    let crossed = size.div_ceil(op.inner) + 1;
+    let y = if crossed < op.period && elements <= op.inner.saturating_mul(op.period) {
+        crossed
+    } else {
+        op.period
+    };
+    let [x, y] = [size, y].map(u64::from);
+    Cost {
+        reads: chunks(4 * x) + chunks(4 * y),
+        writes: chunks(4 * x),
+        arena: 4 * (x + y),
+        fuel: x * (120 + function_fuel(op.activation.function)),
+    }
+}
+
+/// Tiles of an operator over an axis. `block` is the number of elements of one index of the outer dimension, `fuel` what
+/// one element takes.
+fn axis(index: u32, block: u32, outer: u32, fuel: u64) -> Option<Vec<Step>> {
     let fits = |outer: u32| {
-        let len = 4 * u64::from(block) * u64::from(outer);
+        let elements = u64::from(block) * u64::from(outer);
         Cost {
-            reads: chunks(len),
-            writes: chunks(2 * len),
-            arena: 3 * len,
-            fuel: len * 25,
+            reads: chunks(4 * elements),
+            writes: chunks(8 * elements),
+            arena: 12 * elements,
+            fuel: elements * fuel,
         }
         .fits()
     };

@@ -1,0 +1,143 @@
+//! Builds ONNX models from `x` to `y`.
+
+#![allow(dead_code)]
+
+use prost::Message;
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::tensor_shape_proto::{dimension, Dimension};
+use tract_onnx::pb::*;
+
+/// An attribute's value.
+pub enum Attribute {
+    Int(i64),
+    Ints(Vec<i64>),
+    Text(&'static str),
+}
+
+pub struct Model(GraphProto);
+
+impl Model {
+    /// A model that takes f32 of this shape.
+    pub fn of(shape: &[i64]) -> Self {
+        let graph = GraphProto {
+            name: "test".into(),
+            input: vec![value("x", DataType::Float, Some(shape))],
+            ..Default::default()
+        };
+        Self(graph)
+    }
+
+    pub fn node(self, op: &str, inputs: &[&str], output: &str) -> Self {
+        self.node_with(op, inputs, output, &[])
+    }
+
+    pub fn node_with(
+        mut self,
+        op: &str,
+        inputs: &[&str],
+        output: &str,
+        attributes: &[(&str, Attribute)],
+    ) -> Self {
+        self.0.node.push(NodeProto {
+            input: inputs.iter().map(|name| name.to_string()).collect(),
+            output: vec![output.into()],
+            name: output.into(),
+            op_type: op.into(),
+            attribute: attributes.iter().map(attribute).collect(),
+            ..Default::default()
+        });
+        self
+    }
+
+    /// The greatest element of each last axis as `y`, so that the output is short.
+    pub fn greatest(self, of: &str) -> Self {
+        self.node_with("ReduceMax", &[of], "y", &[("axes", Attribute::Ints(vec![-1]))])
+    }
+
+    pub fn floats(self, name: &str, shape: &[i64], values: &[f32]) -> Self {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.tensor(name, DataType::Float, shape, bytes)
+    }
+
+    pub fn integers(self, name: &str, values: &[i64]) -> Self {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.tensor(name, DataType::Int64, &[values.len() as i64], bytes)
+    }
+
+    pub fn tensor(mut self, name: &str, element: DataType, shape: &[i64], bytes: Vec<u8>) -> Self {
+        self.0.initializer.push(TensorProto {
+            dims: shape.to_vec(),
+            data_type: element as i32,
+            name: name.into(),
+            raw_data: bytes,
+            ..Default::default()
+        });
+        self
+    }
+
+    /// The model's bytes; its output is `y`.
+    pub fn bytes(self) -> Vec<u8> {
+        self.bytes_of("y")
+    }
+
+    /// The model's bytes, with an output of another name.
+    pub fn bytes_of(mut self, output: &str) -> Vec<u8> {
+        self.0.output.push(value(output, DataType::Float, None));
+        let opset = OperatorSetIdProto {
+            domain: String::new(),
+            version: 13,
+        };
+        let model = ModelProto {
+            ir_version: 8,
+            opset_import: vec![opset],
+            graph: Some(self.0),
+            ..Default::default()
+        };
+        model.encode_to_vec()
+    }
+}
+
+fn value(name: &str, element: DataType, shape: Option<&[i64]>) -> ValueInfoProto {
+    let dimension = |len: &i64| Dimension {
+        value: Some(dimension::Value::DimValue(*len)),
+        ..Default::default()
+    };
+    let tensor = type_proto::Tensor {
+        elem_type: element as i32,
+        shape: shape.map(|shape| TensorShapeProto {
+            dim: shape.iter().map(dimension).collect(),
+        }),
+    };
+    ValueInfoProto {
+        name: name.into(),
+        r#type: Some(TypeProto {
+            value: Some(type_proto::Value::TensorType(tensor)),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+fn attribute((name, value): &(&str, Attribute)) -> AttributeProto {
+    use attribute_proto::AttributeType;
+    let mut attribute = AttributeProto {
+        name: name.to_string(),
+        ..Default::default()
+    };
+    let kind = match value {
+        Attribute::Int(value) => {
+            attribute.i = *value;
+            AttributeType::Int
+        }
+        Attribute::Ints(values) => {
+            attribute.ints.clone_from(values);
+            AttributeType::Ints
+        }
+        Attribute::Text(text) => {
+            attribute.s = text.as_bytes().to_vec();
+            AttributeType::String
+        }
+    };
+    attribute.r#type = kind as i32;
+    attribute
+}
