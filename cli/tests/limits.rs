@@ -230,3 +230,30 @@ fn a_product_or_reduction_of_any_shape_fits_into_its_steps() {
         );
     }
 }
+
+/// Every output channel has a bias, and a multiplier where the sums are quantized.
+#[test]
+fn a_product_of_many_columns_reads_no_more_chunks_than_a_step_may() {
+    let columns = 13_568;
+    let gemm = Model::of(&[1, 4])
+        .floats("w", &[4, columns], &vec![0.01; 4 * columns as usize])
+        .floats("b", &[columns], &vec![1.0; columns as usize])
+        .node("Gemm", &["x", "w", "b"], "a")
+        .greatest("a");
+    check("Gemm", &gemm.bytes(), &[vec![1.0; 4]]);
+    for [depth, columns] in [[16, 13_000], [32, 6_700], [64, 3_392]] {
+        let parameters = ["q", "s", "z", "w", "s", "wz", "s", "z"];
+        let bytes = (0..depth * columns).map(|i| (i % 255) as u8).collect();
+        let product = Model::of(&[1, depth])
+            .floats("s", &[], &[0.1])
+            .tensor("z", DataType::Uint8, &[], vec![100])
+            .tensor("wz", DataType::Int8, &[], vec![0])
+            .tensor("w", DataType::Int8, &[depth, columns], bytes)
+            .node("QuantizeLinear", &["x", "s", "z"], "q")
+            .node("QLinearMatMul", &parameters, "p")
+            .node("DequantizeLinear", &["p", "s", "z"], "a")
+            .greatest("a");
+        let name = format!("QLinearMatMul {depth}x{columns}");
+        check(&name, &product.bytes(), &[vec![1.0; depth as usize]]);
+    }
+}

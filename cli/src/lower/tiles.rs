@@ -2,12 +2,12 @@
 
 use assay_engine::limits::STEP_FUEL;
 use assay_network_plan::{
-    Conv, Dense, Element, Function, Map, Op, Pool, Step, Window, Zip, ARENA, CHUNK, CHUNKS_PER_STEP,
+    Conv, Dense, Element, Finish, Function, Map, Op, Pool, Step, Window, Zip, ARENA, CHUNK, CHUNKS_PER_STEP,
     CONV_BLOCK, DENSE_BLOCK, DENSE_SLICE,
 };
 
-/// Chunks for the header, the operator's record, the step's record, biases and multipliers.
-const RECORD_CHUNKS: u64 = 8;
+/// Chunks for the header, the operator's record and the step's record.
+const RECORD_CHUNKS: u64 = 3;
 /// Half of a step's fuel: a step is planned for half of what it may use.
 const FUEL: u64 = STEP_FUEL / 2;
 /// Bytes of the arena that alignment and small buffers may take.
@@ -141,6 +141,12 @@ fn dense(op: &Dense, index: u32) -> Option<Vec<Step>> {
     Some(steps)
 }
 
+/// Chunks of the biases of some output channels, and of the multipliers where there are any.
+fn channel_chunks(finish: &Finish, channels: u64) -> u64 {
+    let tables = if finish.element == Element::F32 { 1 } else { 2 };
+    tables * chunks(4 * channels)
+}
+
 fn dense_cost(op: &Dense, size: &Size) -> Cost {
     let [rows, blocks, depth] = [size.rows, size.columns, size.depth].map(u64::from);
     let element = u64::from(op.x_element.size());
@@ -156,7 +162,10 @@ fn dense_cost(op: &Dense, size: &Size) -> Cost {
     };
     let finish = 60 + function_fuel(op.finish.activation.function);
     Cost {
-        reads: rows * chunks(depth * element) + weights + if split { sums } else { 0 },
+        reads: rows * chunks(depth * element)
+            + weights
+            + channel_chunks(&op.finish, width)
+            + if split { sums } else { 0 },
         writes: sums,
         arena: rows * (depth + 1) * value + 4 * rows * width + 8 * width + DENSE_SLICE as u64,
         // A call, a row, a block of weights read, the same multiplied with a row, and what finishes an output.
@@ -250,6 +259,7 @@ fn conv_cost(op: &Conv, size: &Size) -> Cost {
     Cost {
         reads: groups.max(1) * band_chunks(depth, seen_rows, height, width * element)
             + weights
+            + channel_chunks(&op.finish, columns)
             + if split { sums } else { 0 },
         writes: sums,
         arena: (image + seen_rows * width + channels * length + length * CONV_BLOCK as u64) * value
