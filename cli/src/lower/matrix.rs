@@ -42,6 +42,10 @@ struct Product {
 impl<'a> Lowering<'a> {
     /// A product of data and constant weights.
     pub(super) fn einsum(&mut self, node: &'a TypedNode, op: &EinSum) -> Lowers<()> {
+        let operands = if op.q_params.is_some() { 9 } else { 2 };
+        if node.inputs.len() != operands {
+            return Err(self.unsupported(node, "only products of two tensors are supported"));
+        }
         let slot = usize::from(self.constant(node.inputs[0]).is_some());
         let (x_outlet, weights_outlet) = (node.inputs[slot], node.inputs[1 - slot]);
         if self.constant(weights_outlet).is_none() {
@@ -102,12 +106,11 @@ impl<'a> Lowering<'a> {
         let mut out = vec![None; out_shape.len()];
         let mut in_weights = Vec::new();
         for axis in op.axes.iter_all_axes() {
-            let place = |places: &TVec<usize>| places.first().copied();
-            let (x, w, y) = (
-                place(&axis.inputs[slot]),
-                place(&axis.inputs[1 - slot]),
-                place(&axis.outputs[0]),
-            );
+            let places = [&axis.inputs[slot], &axis.inputs[1 - slot], &axis.outputs[0]];
+            if places.iter().any(|places| places.len() > 1) {
+                return Err(self.unsupported(node, "an axis that a tensor repeats is not supported"));
+            }
+            let [x, w, y] = places.map(|places| places.first().copied());
             let len = x
                 .map(|i| data_shape[i])
                 .max(w.map(|i| weights_shape[i]))
@@ -188,7 +191,8 @@ impl<'a> Lowering<'a> {
             }
         };
         let out = self.output(node)?;
-        let finish = self.finish(node, node.inputs.get(2).copied(), quantized, columns, out.element)?;
+        let bias = quantized.as_ref().map(|_| node.inputs[2]);
+        let finish = self.finish(node, bias, quantized, columns, out.element)?;
         let op = Dense {
             x: x.address,
             weights,
