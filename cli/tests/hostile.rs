@@ -36,3 +36,51 @@ fn an_einsum_of_other_than_two_tensors_is_refused() {
 fn an_einsum_that_repeats_an_axis_is_refused() {
     assert_unsupported(einsum("ii,ij->j", &[3, 3], &["x", "w"]), "repeats");
 }
+
+fn windowed(op: &str, attributes: &[(&str, Attribute)]) -> Model {
+    let model = Model::of(&[1, 1, 7, 9]);
+    match op {
+        "Conv" => model
+            .floats("w", &[2, 1, 3, 3], &[1.0; 18])
+            .node_with(op, &["x", "w"], "y", attributes),
+        _ => model.node_with(op, &["x"], "y", attributes),
+    }
+}
+
+#[test]
+fn a_mean_that_counts_what_lies_behind_the_padding_is_refused() {
+    let pool = |ceil, pads: [i64; 4]| {
+        windowed(
+            "AveragePool",
+            &[
+                ("kernel_shape", Attribute::Ints(vec![2, 2])),
+                ("strides", Attribute::Ints(vec![2, 2])),
+                ("pads", Attribute::Ints(pads.to_vec())),
+                ("ceil_mode", Attribute::Int(ceil)),
+                ("count_include_pad", Attribute::Int(1)),
+            ],
+        )
+    };
+    assert_unsupported(pool(1, [0; 4]), "leaves the padded image");
+    for (ceil, pads) in [(0, [0; 4]), (1, [1, 1, 0, 0])] {
+        lower(&pool(ceil, pads).bytes()).unwrap();
+    }
+}
+
+#[test]
+fn a_window_of_impossible_geometry_is_refused() {
+    let kernel = || ("kernel_shape", Attribute::Ints(vec![2, 2]));
+    for op in ["MaxPool", "AveragePool"] {
+        let refused = windowed(op, &[kernel(), ("strides", Attribute::Ints(vec![0, 0]))]);
+        assert_panicked(refusal(refused), "divide by zero");
+        assert_unsupported(
+            windowed(op, &[("kernel_shape", Attribute::Ints(vec![0, 0]))]),
+            "of this length",
+        );
+        let padding = Attribute::Ints(vec![1 << 20; 4]);
+        assert_unsupported(windowed(op, &[kernel(), ("pads", padding)]), "padding");
+    }
+    let conv = |stride| windowed("Conv", &[("strides", Attribute::Ints(vec![stride; 2]))]);
+    assert_panicked(refusal(conv(0)), "divide by zero");
+    assert_unsupported(conv(1 << 33), "of this length");
+}

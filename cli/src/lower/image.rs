@@ -2,7 +2,7 @@
 
 use assay_network_plan::{Conv, Element, Pool, Reduction, Window};
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::ops::cnn::{self, KernelFormat, MaxPool, PoolSpec, SumPool};
+use tract_onnx::tract_core::ops::cnn::{self, KernelFormat, MaxPool, PaddingSpec, PoolSpec, SumPool};
 use tract_onnx::tract_core::ops::nn::DataFormat;
 
 use super::matrix::Quantized;
@@ -82,6 +82,11 @@ impl<'a> Lowering<'a> {
         if self.value(node.inputs[0])?.element != Element::F32 {
             return Err(self.unsupported(node, "sums of windows are supported only in f32"));
         }
+        if reduction == Reduction::MeanWithPadding && self.leaves_padding(node, &op.pool_spec)? {
+            let reason =
+                "a mean that counts padding where its window leaves the padded image is not supported";
+            return Err(self.unsupported(node, reason));
+        }
         self.pool(node, &op.pool_spec, reduction)
     }
 
@@ -98,6 +103,27 @@ impl<'a> Lowering<'a> {
         };
         self.push(op, node, &out, batch * spec.input_channels, 0);
         Ok(())
+    }
+
+    /// Whether a window that rounds its output's size up sees what lies behind the padding.
+    fn leaves_padding(&self, node: &TypedNode, spec: &PoolSpec) -> Lowers<bool> {
+        let PaddingSpec::ExplicitOnnxPool(before, after, true) = &spec.padding else {
+            return Ok(false);
+        };
+        let x = self.value(node.inputs[0])?.clone();
+        let (window, _) = self.window(node, spec, &x)?;
+        let absent = 2 - before.len();
+        Ok((0..before.len()).any(|axis| {
+            let [input, output, kernel, stride, dilation] = [
+                window.input,
+                window.output,
+                window.kernel,
+                window.stride,
+                window.dilation,
+            ]
+            .map(|pair| pair[axis + absent] as usize);
+            (output - 1) * stride + (kernel - 1) * dilation + 1 > input + before[axis] + after[axis]
+        }))
     }
 
     /// The geometry of a window over one or two axes, and the number of images.
