@@ -361,7 +361,7 @@ fn broadcast(out: &[usize], x: &[usize], y: &[usize]) -> Option<(usize, usize)> 
 /// The lengths before, of, and after some consecutive axes.
 fn split(shape: &[usize], axes: &[usize]) -> Option<(usize, usize, usize)> {
     let (first, last) = (*axes.first()?, *axes.last()?);
-    let consecutive = axes.iter().copied().eq(first..=last);
+    let consecutive = axes.iter().copied().eq(first..=last) && last < shape.len();
     let product = |axes: &[usize]| axes.iter().product();
     consecutive.then(|| {
         (

@@ -8,6 +8,9 @@ use tract_onnx::tract_core::ops::nn::DataFormat;
 use super::matrix::Quantized;
 use super::{Lowering, Lowers, Value};
 
+/// The greatest kernel, stride, dilation or padding.
+const WINDOW_MAX: usize = u16::MAX as usize;
+
 impl<'a> Lowering<'a> {
     /// A convolution with constant weights.
     pub(super) fn conv(&mut self, node: &'a TypedNode, op: &cnn::Conv) -> Lowers<()> {
@@ -128,15 +131,26 @@ impl<'a> Lowering<'a> {
 
     /// The geometry of a window over one or two axes, and the number of images.
     fn window(&self, node: &TypedNode, spec: &PoolSpec, x: &Value) -> Lowers<(Window, usize)> {
-        let (batch, image) = match spec.data_format {
-            DataFormat::NCHW => (x.shape[0], &x.shape[2..]),
-            DataFormat::CHW => (1, &x.shape[1..]),
+        let (batch, image) = match (spec.data_format, &x.shape[..]) {
+            (DataFormat::NCHW, [batch, _, image @ ..]) => (*batch, image),
+            (DataFormat::CHW, [_, image @ ..]) => (1, image),
             _ => return Err(self.unsupported(node, "channels must come before rows and columns")),
         };
         if image.is_empty() || image.len() > 2 {
             return Err(self.unsupported(node, "only windows over one or two axes are supported"));
         }
+        let (strides, dilations) = (spec.strides(), spec.dilations());
+        let mut lengths = spec.kernel_shape.iter().chain(&*strides).chain(&*dilations);
+        if !lengths.all(|len| (1..=WINDOW_MAX).contains(len)) {
+            return Err(self.unsupported(
+                node,
+                "a kernel, stride or dilation of this length is not supported",
+            ));
+        }
         let padded = spec.computed_padding(image);
+        if !padded.iter().all(|axis| axis.pad_before <= WINDOW_MAX) {
+            return Err(self.unsupported(node, "a padding of this length is not supported"));
+        }
         let pair = |axes: Vec<usize>, absent: u32| match axes[..] {
             [row, column] => [row as u32, column as u32],
             _ => [absent, axes[0] as u32],
@@ -145,8 +159,8 @@ impl<'a> Lowering<'a> {
             input: pair(image.to_vec(), 1),
             output: pair(padded.iter().map(|axis| axis.convoluted).collect(), 1),
             kernel: pair(spec.kernel_shape.to_vec(), 1),
-            stride: pair(spec.strides().to_vec(), 1),
-            dilation: pair(spec.dilations().to_vec(), 1),
+            stride: pair(strides.to_vec(), 1),
+            dilation: pair(dilations.to_vec(), 1),
             padding: pair(padded.iter().map(|axis| axis.pad_before).collect(), 0),
         };
         Ok((window, batch))

@@ -7,6 +7,7 @@ mod elementwise;
 mod image;
 mod matrix;
 mod plan;
+mod reader;
 mod tiles;
 
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ use tract_onnx::tract_core::ops::source::TypedSource;
 
 use crate::package::{Dtype, TensorSpec};
 use plan::PlanBuilder;
+pub use reader::CONSTANTS_MAX;
 
 /// A model as the network program runs it.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +49,12 @@ pub enum LowerError {
     /// tract cannot read the file, or its shapes contradict each other.
     #[error("cannot read the model: {0}")]
     Unreadable(String),
+    /// tract panics on the file.
+    #[error("cannot read the model: the ONNX reader fails on it: {0}")]
+    Panicked(String),
+    /// With this node, what nodes make of constants has more bytes than [`CONSTANTS_MAX`].
+    #[error("node `{0}`: the tensors that nodes make of constants have more than {CONSTANTS_MAX} bytes")]
+    ConstantsTooLarge(String),
     /// A node does what the network program cannot.
     #[error("node `{node}` ({operator}): {reason}")]
     Unsupported {
@@ -83,14 +91,14 @@ pub enum LowerError {
 
 /// Lowers an ONNX model.
 pub fn lower(onnx: &[u8]) -> Result<Lowered, LowerError> {
-    let unreadable = |error: TractError| LowerError::Unreadable(format!("{error:#}"));
-    let model = tract_onnx::onnx()
-        .model_for_read(&mut &*onnx)
-        .map_err(unreadable)?;
-    let model = model.into_typed().map_err(unreadable)?;
-    let model = model.into_decluttered().map_err(unreadable)?;
-    Lowering::new(&model).run()
+    reader::guarded(|| {
+        let model = reader::read(onnx)?;
+        Lowering::new(&model).run()
+    })
 }
+
+/// A tensor has fewer elements.
+const ELEMENTS_MAX: usize = 1 << 30;
 
 /// A tensor that the model computes or is given.
 #[derive(Clone, Debug)]
@@ -334,15 +342,18 @@ impl<'a> Lowering<'a> {
             DatumType::I64 => Element::I64,
             _ => return Err(self.unsupported(node, &format!("the element type {datum:?} is not supported"))),
         };
-        let value = Value {
-            address,
-            element,
-            shape,
-        };
-        if value.len() >= 1 << 30 {
-            return Err(self.too_large(node));
+        match shape
+            .iter()
+            .try_fold(1, |len: usize, axis| len.checked_mul(*axis))
+        {
+            Some(0) => Err(self.unsupported(node, "a tensor without elements is not supported")),
+            Some(1..ELEMENTS_MAX) => Ok(Value {
+                address,
+                element,
+                shape,
+            }),
+            _ => Err(self.too_large(node)),
         }
-        Ok(value)
     }
 
     /// A new tensor in the work region for a node's output.
