@@ -42,7 +42,7 @@ pub enum Command {
         #[arg(short, long)]
         output: PathBuf,
     },
-    /// Runs a package on this machine.
+    /// Runs a package on this machine. A run may write 1 GiB of memory.
     Run {
         /// The package.
         package: PathBuf,
@@ -170,8 +170,8 @@ fn decode_values(specs: &[TensorSpec], mut bytes: &[u8]) -> Vec<Vec<f64>> {
     let mut tensors = Vec::new();
     for spec in specs {
         let size = size_of_dtype(spec.dtype);
-        let len = spec.shape.iter().product::<u64>() as usize * size;
-        let (tensor, rest) = bytes.split_at(len.min(bytes.len()));
+        let len = spec.shape.iter().copied().fold(size as u64, u64::saturating_mul);
+        let (tensor, rest) = bytes.split_at(len.min(bytes.len() as u64) as usize);
         tensors.push(
             tensor
                 .chunks_exact(size)

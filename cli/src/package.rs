@@ -10,6 +10,7 @@
 //!
 //! A package's id is the blake2b-256 hash of the file.
 
+use assay_engine::limits::MAX_STEPS;
 use serde::{Deserialize, Serialize};
 
 /// The first bytes of a package.
@@ -173,6 +174,9 @@ pub enum PackageError {
         /// The program's.
         actual: Hash,
     },
+    /// A run has no steps, or more than the step machine allows.
+    #[error("the manifest says {0} steps, not 1 to {MAX_STEPS}")]
+    BadSteps(u64),
     /// The program breaks a rule of the step machine.
     #[error("the program cannot run: {0}")]
     BadProgram(assay_engine::ProgramError),
@@ -209,6 +213,9 @@ impl Package {
         }
         let (manifest, parts) = split(rest, manifest_len, PREFIX)?;
         let manifest: Manifest = serde_json::from_slice(manifest)?;
+        if !(1..=MAX_STEPS).contains(&manifest.steps) {
+            return Err(PackageError::BadSteps(manifest.steps));
+        }
         let parts_len = manifest.program_len.checked_add(manifest.params_len);
         let parts_len = parts_len.ok_or(PackageError::ImpossibleLength)?;
         let (parts, trailing) = split(parts, parts_len, bytes.len() - parts.len())?;

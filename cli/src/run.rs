@@ -1,8 +1,15 @@
 //! Executes a package on this machine.
 
+use std::collections::HashSet;
+
+use assay_engine::executor::StepEnd;
+use assay_engine::limits::CHUNK_LEN;
 use assay_engine::{Executor, Machine, Program, Status, TrapReason, WasmiExecutor};
 
 use crate::package::Package;
+
+/// The most bytes of memory that a run may write, in chunks of 4096 bytes.
+pub const WRITTEN_MAX: usize = 1 << 30;
 
 /// What a run gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +41,9 @@ pub enum RunError {
         /// Why.
         reason: TrapReason,
     },
+    /// The program writes more than [`WRITTEN_MAX`].
+    #[error("step {0} writes more memory than the {WRITTEN_MAX} bytes that a run may write here")]
+    MemoryExceeded(u64),
     /// The program does not end.
     #[error("no answer after {0} steps")]
     Endless(u64),
@@ -59,17 +69,31 @@ impl<'a> Runner<'a> {
         })
     }
 
-    /// Runs the package on an input; fails after as many steps as the manifest says.
+    /// Runs the package on an input; fails after as many steps as the manifest says, or where it writes more than
+    /// [`WRITTEN_MAX`].
     pub fn run(&self, input: &[u8]) -> Result<Answer, RunError> {
+        self.run_within(input, WRITTEN_MAX)
+    }
+
+    /// As [`Self::run`], with another limit on the bytes written.
+    pub fn run_within(&self, input: &[u8], written_max: usize) -> Result<Answer, RunError> {
         let mut machine = Machine::new(&self.package.params, input);
         let (mut fuel, mut greatest_fuel) = (0, 0);
+        let mut written = HashSet::new();
         while machine.steps() < self.package.manifest.steps {
             let run = machine
                 .step(&self.executor, &self.module)
                 .map_err(RunError::Executor)?;
-            let used = run.and_then(|run| run.fuel).unwrap_or_default();
+            let Some(run) = run else { break };
+            let used = run.fuel.unwrap_or_default();
             fuel += used;
             greatest_fuel = used.max(greatest_fuel);
+            if let StepEnd::Continue { writes, .. } = &run.end {
+                written.extend(writes.keys().copied());
+            }
+            if written.len() * CHUNK_LEN > written_max {
+                return Err(RunError::MemoryExceeded(machine.steps() - 1));
+            }
             if machine.status() != Status::Running {
                 break;
             }

@@ -125,3 +125,16 @@ fn an_input_of_another_length_traps_the_first_step() {
         "{error}"
     );
 }
+
+#[test]
+fn a_run_that_writes_more_than_it_may_is_refused() {
+    let package = packed("cnn");
+    let runner = Runner::new(&package).unwrap();
+    let input = &file("test_inputs.f32")[..256];
+    let error = runner.run_within(input, 4096).unwrap_err();
+    assert!(
+        matches!(error, assay_cli::run::RunError::MemoryExceeded(step) if step < package.manifest.steps - 1),
+        "{error}"
+    );
+    runner.run_within(input, 1 << 20).unwrap();
+}

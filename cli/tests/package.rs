@@ -3,6 +3,7 @@
 use assay_cli::commands::{execute, Command};
 use assay_cli::package::{Hash, Manifest, Package, PackageError};
 use assay_cli::NETWORK_PROGRAM;
+use assay_engine::limits::MAX_STEPS;
 use proptest::prelude::*;
 
 fn package() -> Package {
@@ -107,6 +108,15 @@ fn lengths_that_contradict_the_file_are_refused() {
         with(|manifest| manifest.program_len -= 1),
         Err(PackageError::TrailingBytes(1))
     ));
+}
+
+#[test]
+fn steps_that_no_run_may_have_are_refused() {
+    for steps in [0, MAX_STEPS + 1, u64::MAX] {
+        let error = with(|manifest| manifest.steps = steps).unwrap_err();
+        assert!(matches!(error, PackageError::BadSteps(actual) if actual == steps));
+    }
+    with(|manifest| manifest.steps = MAX_STEPS).unwrap();
 }
 
 #[test]
