@@ -259,6 +259,9 @@ impl Image {
     fn pad<T: Pod>(&self, plane: &[T], width: usize, first: usize, pixels: &mut [T]) {
         let above = (first as i64 + self.top) as usize;
         let len = width.min(self.width.saturating_sub(self.left));
+        if len == 0 {
+            return;
+        }
         let rows = pixels.chunks_exact_mut(self.width).skip(above);
         for (row, source) in rows.zip(plane.chunks_exact(width)) {
             row[self.left..self.left + len].copy_from_slice(&source[..len]);

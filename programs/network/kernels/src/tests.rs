@@ -332,6 +332,29 @@ proptest! {
     }
 }
 
+#[test]
+fn a_convolution_that_sees_only_padding_gives_the_bias() {
+    let geometry = Geometry {
+        groups: 1,
+        group_in: 2,
+        group_out: 1,
+        input: [1, 1],
+        kernel: [1, 1],
+        stride: [1, 3],
+        dilation: [1, 1],
+        padding: [0, 2],
+        padding_after: [0, 0],
+        x_zero: 0,
+    };
+    let op = conv(&geometry, false);
+    let mut host = Host::default();
+    host.put(INPUT, &[5.0_f32, 6.0]);
+    host.put(WEIGHTS, &[1.0_f32, 1.0]);
+    host.put(BIAS, &[0.25_f32]);
+    host.run(op, &conv_steps(&op, false)).unwrap();
+    assert_eq!(host.get::<f32>(OUT, 1), [0.25]);
+}
+
 fn scaled(values: &[i8]) -> Vec<f32> {
     values.iter().map(|value| f32::from(*value) / 77.0).collect()
 }
@@ -345,17 +368,21 @@ struct Geometry {
     kernel: [u32; 2],
     stride: [u32; 2],
     dilation: [u32; 2],
+    /// Above and left of the image.
     padding: [u32; 2],
+    /// Below and right of it.
+    padding_after: [u32; 2],
     x_zero: i32,
 }
 
 prop_compose! {
     fn geometry()(
         groups in 1..4_u32, group_in in 1..5_u32, group_out in 1..4_u32,
-        input in [1..9_u32, 1..9_u32], kernel in [1..4_u32, 1..4_u32], stride in [1..3_u32, 1..3_u32],
-        dilation in [1..3_u32, 1..3_u32], padding in [0..3_u32, 0..3_u32], x_zero in -20..20_i32,
+        input in [1..9_u32, 1..9_u32], kernel in [1..4_u32, 1..4_u32], stride in [1..4_u32, 1..4_u32],
+        dilation in [1..3_u32, 1..3_u32], padding in [0..3_u32, 0..3_u32],
+        padding_after in [0..3_u32, 0..3_u32], x_zero in -20..20_i32,
     ) -> Geometry {
-        Geometry { groups, group_in, group_out, input, kernel, stride, dilation, padding, x_zero }
+        Geometry { groups, group_in, group_out, input, kernel, stride, dilation, padding, padding_after, x_zero }
     }
 }
 
@@ -367,11 +394,12 @@ fn conv(geometry: &Geometry, quantized: bool) -> Conv {
         stride,
         dilation,
         padding,
+        padding_after,
         ..
     } = *geometry;
     let output = [0, 1].map(|axis| {
         let reach = (kernel[axis] - 1) * dilation[axis] + 1;
-        (input[axis] + 2 * padding[axis]).saturating_sub(reach) / stride[axis] + 1
+        (input[axis] + padding[axis] + padding_after[axis]).saturating_sub(reach) / stride[axis] + 1
     });
     Conv {
         x: INPUT,
