@@ -20,12 +20,35 @@ impl<'a> Lowering<'a> {
         if x.element != Element::F32 {
             return Err(self.unsupported(node, "only f32 is supported here"));
         }
-        if let Some(to) = quantization(&*op.0) {
+        if let Some(to) = self.quantization(&*op.0) {
             return self.map(node, &x, Quantization::F32, to, Activation::NONE);
         }
         let activation =
             activation(&*op.0).ok_or_else(|| self.unsupported(node, "this operator is not supported"))?;
         self.activate(node, activation)
+    }
+
+    /// How a quantizing node writes its output.
+    fn quantization(&self, op: &dyn ElementWiseMiniOp) -> Option<Quantization> {
+        let quantized = |element, reciprocal, zero| Quantization {
+            element,
+            scale: self.scale(reciprocal),
+            zero,
+        };
+        if let Some(op) = op.downcast_ref::<QuantizeLinearU8>() {
+            return Some(quantized(Element::U8, op.scale, op.zero_point.into()));
+        }
+        let op = op.downcast_ref::<QuantizeLinearI8>()?;
+        Some(quantized(Element::I8, op.scale, op.zero_point.into()))
+    }
+
+    /// The scale of which tract keeps the reciprocal. Two neighbouring floats may have the same: where the file has both,
+    /// the first one is taken for both.
+    fn scale(&self, reciprocal: f32) -> f32 {
+        let mut scales = self.scales.iter().copied();
+        scales
+            .find(|scale| scale.recip() == reciprocal)
+            .unwrap_or(reciprocal.recip())
     }
 
     /// From quantized values to f32.
@@ -315,21 +338,6 @@ fn activation(op: &dyn ElementWiseMiniOp) -> Option<Activation> {
         _ => return None,
     };
     Some(Activation::of(function))
-}
-
-/// How a quantizing node writes its output.
-fn quantization(op: &dyn ElementWiseMiniOp) -> Option<Quantization> {
-    // tract keeps the reciprocal of the scale.
-    let quantized = |element, reciprocal: f32, zero| Quantization {
-        element,
-        scale: reciprocal.recip(),
-        zero,
-    };
-    if let Some(op) = op.downcast_ref::<QuantizeLinearU8>() {
-        return Some(quantized(Element::U8, op.scale, op.zero_point.into()));
-    }
-    let op = op.downcast_ref::<QuantizeLinearI8>()?;
-    Some(quantized(Element::I8, op.scale, op.zero_point.into()))
 }
 
 fn operation(op: &dyn tract_onnx::tract_core::ops::binary::BinMiniOp) -> Option<Operation> {

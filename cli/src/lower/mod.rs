@@ -136,15 +136,18 @@ type Lowers<T> = Result<T, LowerError>;
 
 struct Lowering<'a> {
     model: &'a TypedModel,
+    /// Scales by which the file quantizes.
+    scales: &'a [f32],
     plan: PlanBuilder,
     sources: Vec<Source>,
     values: HashMap<OutletId, Value>,
 }
 
 impl<'a> Lowering<'a> {
-    fn new(model: &'a TypedModel) -> Self {
+    fn new(model: &'a reader::Model) -> Self {
         Self {
-            model,
+            model: &model.typed,
+            scales: &model.scales,
             plan: PlanBuilder::new(),
             sources: Vec::new(),
             values: HashMap::new(),

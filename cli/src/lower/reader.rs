@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::panic::{catch_unwind, set_hook, take_hook, AssertUnwindSafe};
 use std::sync::Once;
 
+use tract_onnx::pb::{ModelProto, NodeProto, TensorProto};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::konst::Const;
 use tract_onnx::tract_hir::infer::{Factoid, InferenceFact};
@@ -16,14 +17,25 @@ use super::LowerError;
 /// The most bytes of tensors that nodes make of constants, initializers left out.
 pub const CONSTANTS_MAX: u64 = 256 << 20;
 
+/// A model as tract reads it.
+pub(super) struct Model {
+    /// Simplified, without changes to its arithmetic.
+    pub typed: TypedModel,
+    /// The scales of the file's QuantizeLinear nodes, of which tract keeps the reciprocals.
+    pub scales: Vec<f32>,
+}
+
 /// Reads a file.
-pub(super) fn read(onnx: &[u8]) -> Result<TypedModel, LowerError> {
-    let mut model = tract_onnx::onnx()
-        .model_for_read(&mut &*onnx)
-        .map_err(unreadable)?;
+pub(super) fn read(onnx: &[u8]) -> Result<Model, LowerError> {
+    let framework = tract_onnx::onnx();
+    let proto = framework.proto_model_for_read(&mut &*onnx).map_err(unreadable)?;
+    let mut model = framework.model_for_proto_model(&proto).map_err(unreadable)?;
     bound_constants(&mut model)?;
     let typed = model.into_typed().map_err(unreadable)?;
-    typed.into_decluttered().map_err(unreadable)
+    Ok(Model {
+        typed: typed.into_decluttered().map_err(unreadable)?,
+        scales: quantization_scales(&proto),
+    })
 }
 
 fn unreadable(error: TractError) -> LowerError {
@@ -84,6 +96,38 @@ fn fact_bytes(fact: &InferenceFact) -> u64 {
     let lengths = shape.iter().map(|len| len.to_i64().unwrap_or(1).max(0) as u64);
     lengths.fold(size as u64, u64::saturating_mul)
 }
+
+fn quantization_scales(proto: &ModelProto) -> Vec<f32> {
+    let Some(graph) = &proto.graph else {
+        return Vec::new();
+    };
+    let of_node = |node: &NodeProto| {
+        node.attribute
+            .iter()
+            .find_map(|attribute| attribute.t.as_ref())
+            .and_then(scalar)
+    };
+    let constant = |name: &String| {
+        let initializer = graph.initializer.iter().find(|tensor| tensor.name == *name);
+        let node = graph.node.iter().find(|node| node.output.contains(name));
+        initializer.and_then(scalar).or(node.and_then(of_node))
+    };
+    let quantizing = graph.node.iter().filter(|node| node.op_type == "QuantizeLinear");
+    quantizing
+        .filter_map(|node| constant(node.input.get(1)?))
+        .collect()
+}
+
+/// The value of a tensor of one f32.
+fn scalar(tensor: &TensorProto) -> Option<f32> {
+    let floats = (tensor.data_type == DATA_TYPE_FLOAT).then(|| match tensor.raw_data.as_chunks::<4>().0 {
+        [] => tensor.float_data.clone(),
+        raw => raw.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+    })?;
+    <[f32; 1]>::try_from(floats).ok().map(|[value]| value)
+}
+
+const DATA_TYPE_FLOAT: i32 = tract_onnx::pb::tensor_proto::DataType::Float as i32;
 
 thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };

@@ -39,10 +39,11 @@ def write(name, made):
     (FOLDER / f"{name}.onnx").write_bytes(made.SerializeToString(deterministic=True))
 
 
-def accepted(name, made):
+def accepted(name, made, x=None):
     write(name, made)
     session = onnxruntime.InferenceSession(made.SerializeToString())
-    x = noise(*session.get_inputs()[0].shape)
+    if x is None:
+        x = noise(*session.get_inputs()[0].shape)
     (y,) = session.run(None, {"x": x})
     x.tofile(FOLDER / f"{name}.in")
     y.tofile(FOLDER / f"{name}.out")
@@ -104,6 +105,14 @@ def main():
     accepted("softmax-middle", model([node("Softmax", ["x"], "y", axis=1)], [2, 5, 3], {}))
     arg_max = node("ArgMax", ["x"], "y", axis=1, keepdims=0)
     accepted("argmax", model([arg_max], [3, 12], {}, TensorProto.INT64))
+
+    # tract keeps the reciprocals of scales: both of these have neighbours with the same one.
+    for name, scale in [("quantize-tie", 0.8839616), ("quantize-tie-above", 0.8839617)]:
+        ties = (np.arange(256, dtype=np.float32) + np.float32(0.5)) * np.float32(scale)
+        quantize = node("QuantizeLinear", ["x", "s", "z"], "q")
+        nodes = [quantize, node("DequantizeLinear", ["q", "s", "z"], "y")]
+        constants = {"s": np.float32(scale), "z": np.uint8(0)}
+        accepted(name, model(nodes, [1, 256], constants), ties.reshape(1, 256))
 
     write("refused-operator", model([node("Cos", ["x"], "y")], [3], {}))
     product = node("MatMul", ["x", "x"], "y")
