@@ -135,6 +135,7 @@ fn pack(arguments: &Pack) -> Result<String, Failure> {
 fn unpack(package: &Path, folder: &Path) -> Result<String, Failure> {
     let package = Package::decode(&read(package)?)?;
     std::fs::create_dir_all(folder).map_err(|error| at(folder, error))?;
+    remove_segments(folder).map_err(|error| at(folder, error))?;
     let segments = package.params.chunks(SEGMENT_LEN).enumerate();
     let segments = segments.map(|(index, bytes)| (format!("params.{index}"), bytes));
     let files = std::iter::once(("program.wasm".to_string(), package.program.as_slice())).chain(segments);
@@ -147,6 +148,19 @@ fn unpack(package: &Path, folder: &Path) -> Result<String, Failure> {
     Ok(lines.join("\n"))
 }
 
+/// Removes the segments of another package: an upload would take them for this one's.
+fn remove_segments(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let index = name.to_str().and_then(|name| name.strip_prefix("params."));
+        if index.is_some_and(|index| index.parse::<u64>().is_ok()) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 fn run(package: &Path, input: &Path, json: bool) -> Result<String, Failure> {
     let package = Package::decode(&read(package)?)?;
     let answer = Runner::new(&package)?.run(&read(input)?)?;
@@ -156,7 +170,7 @@ fn run(package: &Path, input: &Path, json: bool) -> Result<String, Failure> {
         return Ok(report.to_string());
     }
     let outputs = package.manifest.outputs.iter().zip(&values);
-    let lines = outputs.map(|(spec, values)| format!("{}: {}\n", spec.name, serde_json::json!(values)));
+    let lines = outputs.map(|(spec, values)| format!("{}: {}\n", printable(&spec.name), json!(values)));
     Ok(format!(
         "{}{} steps, {} fuel",
         lines.collect::<String>(),
@@ -212,14 +226,15 @@ fn describe(package: &Package, id: Hash, json: bool) -> String {
         return json!({ "id": id, "manifest": manifest }).to_string();
     }
     let tensors = |specs: &[TensorSpec]| {
-        let tensor = |spec: &TensorSpec| format!("{} {:?} {:?}", spec.name, spec.dtype, spec.shape);
+        let tensor =
+            |spec: &TensorSpec| format!("{} {:?} {:?}", printable(&spec.name), spec.dtype, spec.shape);
         specs.iter().map(tensor).collect::<Vec<_>>().join(", ")
     };
     [
         format!("id       {id}"),
-        format!("name     {}", manifest.name),
-        format!("license  {}", manifest.license),
-        format!("labels   {}", manifest.labels.join(", ")),
+        format!("name     {}", printable(&manifest.name)),
+        format!("license  {}", printable(&manifest.license)),
+        format!("labels   {}", printable(&manifest.labels.join(", "))),
         format!("inputs   {}", tensors(&manifest.inputs)),
         format!("outputs  {}", tensors(&manifest.outputs)),
         format!(
@@ -231,6 +246,15 @@ fn describe(package: &Package, id: Hash, json: bool) -> String {
         format!("source   {}", manifest.source_hash),
     ]
     .join("\n")
+}
+
+/// Text of a file that anyone may have written: control characters would command the terminal.
+pub fn printable(text: &str) -> String {
+    let escape = |char: char| match char.is_control() {
+        true => char.escape_default().collect(),
+        false => String::from(char),
+    };
+    text.chars().map(escape).collect()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

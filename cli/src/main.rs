@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use assay_cli::commands::{execute, Arguments};
+use assay_cli::commands::{execute, printable, Arguments};
 
 fn main() -> ExitCode {
     match execute(&Arguments::parse().command) {
@@ -13,7 +13,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {}", printable(&error.to_string()));
             ExitCode::FAILURE
         }
     }

@@ -1,7 +1,7 @@
 //! What is not a package is refused by name, without a panic and without allocating what it announces.
 
 use assay_cli::commands::{execute, Command};
-use assay_cli::package::{Hash, Manifest, Package, PackageError};
+use assay_cli::package::{Dtype, Hash, Manifest, Package, PackageError, TensorSpec};
 use assay_cli::NETWORK_PROGRAM;
 use assay_engine::limits::MAX_STEPS;
 use proptest::prelude::*;
@@ -120,6 +120,37 @@ fn steps_that_no_run_may_have_are_refused() {
 }
 
 #[test]
+fn control_characters_of_a_manifest_stay_off_the_terminal() {
+    let folder = std::env::temp_dir().join(format!("assay-inspect-{}", std::process::id()));
+    let mut package = package();
+    package.manifest.name = "a\u{1b}[2Jb\r\nsteps 7\u{9b}1m".into();
+    package.manifest.labels = vec!["\u{7}".into()];
+    package.manifest.license = "\u{8}".into();
+    package.manifest.inputs = vec![TensorSpec {
+        name: "\u{1b}".into(),
+        dtype: Dtype::F32,
+        shape: vec![1],
+    }];
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("model.assay");
+    std::fs::write(&file, package.encode().unwrap()).unwrap();
+    let command = Command::Inspect {
+        package: file,
+        json: false,
+    };
+    let report = execute(&command).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(
+        !report.chars().any(|char| char.is_control() && char != '\n'),
+        "{report:?}"
+    );
+    assert!(
+        report.contains(r"name     a\u{1b}[2Jb\r\nsteps 7\u{9b}1m"),
+        "{report}"
+    );
+}
+
+#[test]
 fn a_program_of_another_hash_is_refused() {
     let error = with(|manifest| manifest.program_hash = Hash([0; 32])).unwrap_err();
     assert!(
@@ -165,8 +196,12 @@ fn unpacked_segments_are_the_params_in_order() {
         output: folder.join("parts"),
     };
     execute(&command).unwrap();
-    // A second time overwrites what the first one wrote.
+    // A second time overwrites what the first one wrote, and what a larger package left.
+    std::fs::write(folder.join("parts/params.2"), b"stale").unwrap();
+    std::fs::write(folder.join("parts/params.json"), b"kept").unwrap();
     execute(&command).unwrap();
+    assert!(!folder.join("parts/params.2").exists());
+    assert!(folder.join("parts/params.json").exists());
     let part = |name: &str| std::fs::read(folder.join("parts").join(name)).unwrap();
     assert_eq!(part("program.wasm"), package.program);
     assert_eq!([part("params.0"), part("params.1")].concat(), params);
