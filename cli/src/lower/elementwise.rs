@@ -21,11 +21,66 @@ impl<'a> Lowering<'a> {
             return Err(self.unsupported(node, "only f32 is supported here"));
         }
         if let Some(to) = self.quantization(&*op.0) {
-            return self.map(node, &x, Quantization::F32, to, Activation::NONE);
+            return self
+                .map(node, &x, Quantization::F32, to, Activation::NONE)
+                .map(drop);
         }
-        let activation =
-            activation(&*op.0).ok_or_else(|| self.unsupported(node, "this operator is not supported"))?;
-        self.activate(node, activation)
+        if let Some(activation) = activation(&*op.0) {
+            return self.activate(node, activation);
+        }
+        match () {
+            _ if op.0.is::<math::Square>() => self
+                .zip(node, Operation::Mul, [&x, &x], [1, x.len()], false)
+                .map(drop),
+            _ if op.0.is::<math::Recip>() => self.zip_scalar(node, Operation::Div, &x, 1.0, true).map(drop),
+            _ if op.0.is::<math::Rsqrt>() => {
+                let root = self.map_float(node, &x, Function::Sqrt)?;
+                self.zip_scalar(node, Operation::Div, &root, 1.0, true).map(drop)
+            }
+            _ if op.0.is::<nn::GeluExact>() => self.gelu(node, &x),
+            _ => Err(self.unsupported(node, "this operator is not supported")),
+        }
+    }
+
+    /// `x * (erf(x / sqrt(2)) + 1) / 2`, which tract makes of its parts.
+    fn gelu(&mut self, node: &'a TypedNode, x: &Value) -> Lowers<()> {
+        let scaled = self.zip_scalar(node, Operation::Div, x, core::f32::consts::SQRT_2, false)?;
+        let erf = self.map_float(node, &scaled, Function::Erf)?;
+        let raised = self.zip_scalar(node, Operation::Add, &erf, 1.0, false)?;
+        let product = self.zip(node, Operation::Mul, [x, &raised], [1, x.len()], false)?;
+        self.zip_scalar(node, Operation::Mul, &product, 0.5, false)
+            .map(drop)
+    }
+
+    /// The operator of a producer with a function behind it, if steps can hold it.
+    fn fuse(&self, producer: usize, activation: &Activation) -> Option<Op> {
+        let mut op = self.plan.ops[producer];
+        let before = fused(&mut op)?;
+        *before = compose(before, activation)?;
+        let source = &self.sources[producer];
+        tiles::steps(&op, producer as u32, source.elements, source.outer).map(|_| op)
+    }
+
+    fn map_float(&mut self, node: &'a TypedNode, x: &Value, function: Function) -> Lowers<Value> {
+        let activation = Activation::of(function);
+        self.map(node, x, Quantization::F32, Quantization::F32, activation)
+    }
+
+    /// A function of a tensor and one value, the value first where `swapped`.
+    fn zip_scalar(
+        &mut self,
+        node: &'a TypedNode,
+        operation: Operation,
+        x: &Value,
+        scalar: f32,
+        swapped: bool,
+    ) -> Lowers<Value> {
+        let y = Value {
+            address: self.plan.floats(&[scalar]),
+            element: Element::F32,
+            shape: Vec::new(),
+        };
+        self.zip(node, operation, [x, &y], [x.len(), 1], swapped)
     }
 
     /// How a quantizing node writes its output.
@@ -63,6 +118,7 @@ impl<'a> Lowering<'a> {
             zero: op.zero_point,
         };
         self.map(node, &x, from, Quantization::F32, Activation::NONE)
+            .map(drop)
     }
 
     /// Fuses an f32 function into what makes its input, where a step can hold both, or makes an operator of it.
@@ -77,15 +133,7 @@ impl<'a> Lowering<'a> {
         }
         let x = self.value(node.inputs[0])?.clone();
         self.map(node, &x, Quantization::F32, Quantization::F32, activation)
-    }
-
-    /// The operator of a producer with a function behind it, if steps can hold it.
-    fn fuse(&self, producer: usize, activation: &Activation) -> Option<Op> {
-        let mut op = self.plan.ops[producer];
-        let before = fused(&mut op)?;
-        *before = compose(before, activation)?;
-        let source = &self.sources[producer];
-        tiles::steps(&op, producer as u32, source.elements, source.outer).map(|_| op)
+            .map(drop)
     }
 
     fn map(
@@ -95,7 +143,7 @@ impl<'a> Lowering<'a> {
         from: Quantization,
         to: Quantization,
         activation: Activation,
-    ) -> Lowers<()> {
+    ) -> Lowers<Value> {
         let out = self.output(node)?;
         let op = Map {
             x: x.address,
@@ -105,7 +153,7 @@ impl<'a> Lowering<'a> {
             activation,
         };
         self.push(op, node, &out, 1, 0);
-        Ok(())
+        Ok(out)
     }
 
     /// A function of two tensors, one of which may be smaller or constant.
@@ -124,22 +172,31 @@ impl<'a> Lowering<'a> {
         let (x, y) = if swapped { (&right, &left) } else { (&left, &right) };
         let (inner, period) = broadcast(&shape, &x.shape, &y.shape)
             .ok_or_else(|| self.unsupported(node, "this kind of broadcast is not supported"))?;
+        self.zip(node, operation, [x, y], [inner, period], swapped)
+            .map(drop)
+    }
+
+    fn zip(
+        &mut self,
+        node: &'a TypedNode,
+        operation: Operation,
+        [x, y]: [&Value; 2],
+        [inner, period]: [usize; 2],
+        swapped: bool,
+    ) -> Lowers<Value> {
         let out = self.output(node)?;
-        let (x, y) = (x.address, y.address);
-        let (inner, period, swapped) = (inner as u32, period as u32, swapped.into());
-        let activation = Activation::NONE;
         let op = Zip {
-            x,
-            y,
+            x: x.address,
+            y: y.address,
             out: out.address,
             operation,
-            swapped,
-            inner,
-            period,
-            activation,
+            swapped: swapped.into(),
+            inner: inner as u32,
+            period: period as u32,
+            activation: Activation::NONE,
         };
         self.push(op, node, &out, 1, 0);
-        Ok(())
+        Ok(out)
     }
 
     /// An operand as an f32 tensor in memory.

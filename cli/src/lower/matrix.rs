@@ -65,11 +65,11 @@ impl<'a> Lowering<'a> {
         });
         let roles = |axes: &[(Role, usize)]| axes.iter().map(|axis| axis.0).collect::<Vec<_>>();
         let lengths = |axes: &[(Role, usize)]| axes.iter().map(|axis| axis.1).product::<usize>();
-        let summed = product
-            .data
-            .iter()
-            .position(|axis| axis.0 == Role::Depth)
-            .unwrap_or(product.data.len());
+        let first = |axes: &[(Role, usize)], role| axes.iter().position(|axis| axis.0 == role);
+        let summed = first(&product.data, Role::Depth)
+            .or(first(&product.out, Role::Column))
+            .unwrap_or(product.data.len())
+            .min(product.data.len());
         let rows = lengths(&product.data[..summed]);
         let after: Vec<_> = product.data[summed..]
             .iter()

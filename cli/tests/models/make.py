@@ -62,6 +62,23 @@ def conv(name, channels, shape, kernel, bias=True, activation=None, **attributes
     accepted(name, model(nodes, shape, constants))
 
 
+def quantized(name, op, shape, weights, zeros, element=np.uint8, **attributes):
+    """A product of 8-bit integers between QuantizeLinear and DequantizeLinear; `zeros` are those of x, weights, y."""
+    scales = {"xs": 0.0173, "ws": 0.011, "ys": 0.023}
+    constants = {name: np.float32(scale) for name, scale in scales.items()}
+    constants |= {name: element(zero) for name, zero in zip(["xz", "wz", "yz"], zeros)}
+    limits = np.iinfo(element)
+    # Weights minus their zero point fit into i8.
+    low, high = max(limits.min, zeros[1] - 128), min(limits.max, zeros[1] + 127)
+    constants["w"] = RANDOM.integers(low, high, weights, endpoint=True).astype(element)
+    nodes = [
+        node("QuantizeLinear", ["x", "xs", "xz"], "q"),
+        node(op, ["q", "xs", "xz", "w", "ws", "wz", "ys", "yz"], "p", **attributes),
+        node("DequantizeLinear", ["p", "ys", "yz"], "y"),
+    ]
+    accepted(name, model(nodes, shape, constants))
+
+
 def main():
     conv("conv-stride", 5, [1, 3, 9, 10], [3, 3], strides=[2, 2], pads=[1, 0, 2, 1])
     conv("conv-dilation", 4, [1, 2, 11, 11], [3, 2], dilations=[2, 3], bias=False)
@@ -106,6 +123,32 @@ def main():
     arg_max = node("ArgMax", ["x"], "y", axis=1, keepdims=0)
     accepted("argmax", model([arg_max], [3, 12], {}, TensorProto.INT64))
 
+    positive = np.abs(noise(3, 11)) + np.float32(0.01)
+    for op in ["Log", "Sqrt"]:
+        accepted(op.lower(), model([node(op, ["x"], "y")], [3, 11], {}), positive)
+    for op in ["Min", "Max"]:
+        accepted(f"{op.lower()}-of-tensors", model([node(op, ["x", "c"], "y")], [2, 11], {"c": noise(11)}))
+    accepted("reduce-sum", model([node("ReduceSum", ["x", "axes"], "y")], [2, 3, 4], {"axes": np.array([1, 2])}))
+    accepted("reduce-mean", model([node("ReduceMean", ["x"], "y", axes=[2], keepdims=0)], [2, 3, 4], {}))
+    accepted("reduce-max", model([node("ReduceMax", ["x"], "y", axes=[2])], [2, 3, 4], {}))
+
+    conv("conv-one-channel", 4, [1, 1, 8, 8], [1, 1])
+    conv("conv-one-channel-batch", 3, [2, 1, 4, 5], [1, 1], bias=False, activation="Relu")
+    accepted("matmul-outer", model([node("MatMul", ["x", "w"], "y")], [4, 1], {"w": noise(1, 6)}))
+    accepted("div-from-scalar", model([node("Div", ["s", "x"], "y")], [3, 11], {"s": np.float32(2.5)}), positive)
+    accepted("square", model([node("Mul", ["x", "x"], "y")], [3, 11], {}))
+    nodes = [node("Sqrt", ["x"], "r"), node("Div", ["s", "r"], "y")]
+    accepted("reciprocal-root", model(nodes, [3, 11], {"s": np.float32(1)}), positive)
+    halves = {"r": np.float32(2) ** np.float32(0.5), "one": np.float32(1), "half": np.float32(0.5)}
+    nodes = [
+        node("Div", ["x", "r"], "d"),
+        node("Erf", ["d"], "e"),
+        node("Add", ["e", "one"], "a"),
+        node("Mul", ["x", "a"], "m"),
+        node("Mul", ["m", "half"], "y"),
+    ]
+    accepted("gelu", model(nodes, [3, 11], halves))
+
     # tract keeps the reciprocals of scales: both of these have neighbours with the same one.
     for name, scale in [("quantize-tie", 0.8839616), ("quantize-tie-above", 0.8839617)]:
         ties = (np.arange(256, dtype=np.float32) + np.float32(0.5)) * np.float32(scale)
@@ -114,11 +157,19 @@ def main():
         constants = {"s": np.float32(scale), "z": np.uint8(0)}
         accepted(name, model(nodes, [1, 256], constants), ties.reshape(1, 256))
 
+    quantized("quantized-matmul", "QLinearMatMul", [5, 21], [21, 17], [131, 120, 90])
+    quantized("quantized-matmul-signed", "QLinearMatMul", [1, 33], [33, 5], [-9, 3, 17], np.int8)
+    padded = dict(kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    quantized("quantized-conv", "QLinearConv", [1, 3, 6, 7], [4, 3, 3, 3], [140, 110, 70], **padded)
+    quantized("quantized-conv-signed", "QLinearConv", [2, 2, 5, 5], [4, 1, 3, 3], [-20, 0, 11], np.int8, group=2)
+
     write("refused-operator", model([node("Cos", ["x"], "y")], [3], {}))
     product = node("MatMul", ["x", "x"], "y")
     write("refused-product", model([product], [4, 4], {}))
     transpose = node("Transpose", ["x"], "y", perm=[1, 0])
     write("refused-transposition", model([transpose], [4, 5], {}))
+    gemm = node("Gemm", ["x", "w"], "y", transA=1)
+    write("refused-transposed-data", model([gemm], [5, 4], {"w": noise(5, 6)}))
     write("refused-dynamic-shape", model([node("Relu", ["x"], "y")], ["n", 4], {}))
     write("refused-long-input", model([node("ReduceMax", ["x"], "y")], [1, 20000], {}))
     write("refused-long-output", model([node("Relu", ["x"], "y")], [1, 5000], {}))
