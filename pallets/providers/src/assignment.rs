@@ -14,7 +14,7 @@ use sp_runtime::traits::{Saturating, UniqueSaturatedInto};
 const CHOICE_CONTEXT: &[u8; 12] = b"assay-assign";
 
 impl<T: Config> assay_primitives::Providers<T::AccountId, BalanceOf<T>> for Pallet<T> {
-    /// Weighs `T::WeightInfo::assign` of [`Self::offers_considered`].
+    /// Weighs `T::WeightInfo::assign` of the offers considered.
     fn assign(
         request: &AssignmentRequest<T::AccountId, BalanceOf<T>>,
     ) -> Option<Assignment<T::AccountId, BalanceOf<T>>> {
