@@ -40,7 +40,8 @@ pub const MAX_CALL_DEPTH: u32 = 128;
 /// The most values that locals and operands of a chain of calls may hold together.
 pub const MAX_STACK_VALUES: u32 = 16 * 1024;
 
-/// Fuel of one step. One operator costs one unit; a host call what [`host_call_fuel`] says.
+/// Fuel of one step. One operator costs one unit; `select`, and a store of an integer whose static offset
+/// has more than 16 bits, cost two; a host call what [`host_call_fuel`] says.
 pub const STEP_FUEL: u64 = 5_000_000;
 /// The most distinct chunks a step may read.
 pub const MAX_CHUNKS_READ: usize = 64;

@@ -207,7 +207,7 @@ mod jit {
     fn fuel_and_bound(body: &str) -> (u64, Option<u64>) {
         let text = format!(
             r#"(module (import "assay" "input_len" (func $input_len (result i64)))
-                 (memory (export "memory") 1 1)
+                 (memory (export "memory") 2 2)
                  (func (export "step") (param i64) (result i64) (local i32) {body} (i64.const 0)))"#
         );
         let program = Program::new(wat::parse_str(text).unwrap()).unwrap();
@@ -236,6 +236,9 @@ mod jit {
             "".to_string(),
             turn.repeat(5),
             "(drop (call $input_len))".into(),
+            "(drop (select (i32.const 1) (i32.const 2) (local.get 1)))".repeat(3),
+            "(i32.store offset=65536 (i32.const 0) (i32.const 1))".repeat(3),
+            "(i64.store8 offset=65535 (i32.const 0) (i64.const 1))".repeat(3),
             format!("(loop {turn} (br_if 0 (i32.lt_u (local.get 1) (i32.const 9))))"),
             format!(
                 "(loop (loop {turn} (br_if 0 (i32.and (local.get 1) (i32.const 3))))

@@ -5,6 +5,7 @@
 //! cannot be sure.
 
 mod access;
+mod guard;
 #[cfg(feature = "jit")]
 mod jit;
 mod wasmi;

@@ -2,10 +2,11 @@
 //!
 //! One pinned configuration, natively and inside the runtime. Fuel is part of it: when the interpreter
 //! enters the body of a function, a loop or a branch of an `if`, it charges one unit and one for each
-//! operator in it.
+//! operator in it. It runs a [guarded](super::guard) copy of the program, whose guards it charges for, too.
 
 use super::{
     access::{Access, Stop},
+    guard::guarded,
     Executor, ExecutorError, StepEnd, StepRun, StepStart,
 };
 use crate::{
@@ -72,6 +73,11 @@ impl WasmiExecutor {
         Self { engine, linker }
     }
 
+    fn compile(&self, code: &[u8]) -> Result<Module, ExecutorError> {
+        let code = guarded(code).map_err(|_| ExecutorError::BadModule)?;
+        Module::new(&self.engine, code).map_err(|_| ExecutorError::BadModule)
+    }
+
     fn store(&self, start: &StepStart) -> Result<Store<Access>, ExecutorError> {
         let mut store = Store::new(&self.engine, Access::new(start));
         store.set_fuel(STEP_FUEL).map_err(|_| ExecutorError::BadModule)?;
@@ -89,7 +95,7 @@ pub fn instantiates(code: &[u8]) -> bool {
         input_len: 0,
         memory: &memory,
     };
-    let Ok(module) = Module::new(&executor.engine, code) else {
+    let Ok(module) = executor.compile(code) else {
         return false;
     };
     let Ok(mut store) = executor.store(&start) else {
@@ -102,9 +108,7 @@ impl Executor for WasmiExecutor {
     type Module = LoadedModule;
 
     fn load(&self, program: &Program) -> Result<LoadedModule, ExecutorError> {
-        Module::new(&self.engine, program.code())
-            .map(LoadedModule)
-            .map_err(|_| ExecutorError::BadModule)
+        self.compile(program.code()).map(LoadedModule)
     }
 
     fn run_step(&self, module: &LoadedModule, start: StepStart) -> Result<StepRun, ExecutorError> {

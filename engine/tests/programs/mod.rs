@@ -1,6 +1,7 @@
 //! Programs for tests, and runs of them that reach every end a program can have.
 #![allow(dead_code)]
 
+pub mod fusion;
 pub mod operators;
 
 use assay_engine::{limits::*, state::TrapReason};
@@ -51,6 +52,9 @@ pub fn output() -> Vec<u8> {
 }
 pub fn dense() -> Vec<u8> {
     compile(include_str!("dense.wat"))
+}
+pub fn offsets() -> Vec<u8> {
+    compile(include_str!("offsets.wat"))
 }
 /// The example among the guest programs, written in Rust.
 pub fn checksum() -> Vec<u8> {
@@ -223,6 +227,14 @@ pub fn all() -> Vec<Run> {
         input: Vec::new(),
         expected: Expected::Halted(deepest_output(), 1),
     });
+    runs.extend(fusion::runs());
+    runs.push(Run {
+        name: "offsets".into(),
+        code: offsets(),
+        params: Vec::new(),
+        input: Vec::new(),
+        expected: Expected::Halted(offsets_output(), 1),
+    });
     runs.push(Run {
         name: "all operators".into(),
         code: all_operators(),
@@ -265,6 +277,24 @@ fn borders_output() -> Vec<u8> {
     (OUTPUT..OUTPUT + 16)
         .map(|at| memory.get(&at).copied().unwrap_or(0))
         .collect()
+}
+
+/// What `offsets.wat` writes.
+fn offsets_output() -> Vec<u8> {
+    let mut output = vec![0; 512];
+    let mut put = |at: usize, bytes: &[u8]| output[at..at + bytes.len()].copy_from_slice(bytes);
+    put(15, &[16]);
+    for (at, len) in (32u8..).step_by(16).zip([1, 2, 4, 8, 1, 2, 4, 4, 8]) {
+        put(at.into(), &u64::from(at).to_le_bytes()[..len]);
+    }
+    put(176, &[176; 16]);
+    put(192, &0x0506_0708u32.to_le_bytes());
+    put(208, &0x0d0e_0f10_090a_0b0cu64.to_le_bytes());
+    put(223, &[0x0d]);
+    put(239, &[0x0e, 0x0d]);
+    put(260, &256u32.to_le_bytes());
+    put(256, &260u32.to_le_bytes());
+    output
 }
 
 /// A chain of as many calls as a program may have, nearly each of its values a live vector.

@@ -8,7 +8,7 @@
 //! proves it reachable and takes back what was charged for it outside. So the copy never counts less
 //! than the interpreter, and more only for branches not taken and loops not entered.
 
-use crate::limits::STEP_FUEL;
+use crate::{executor::guard::guard_fuel, limits::STEP_FUEL};
 use alloc::{vec, vec::Vec};
 use wasm_encoder::{
     reencode::{utils, Error, Reencode},
@@ -183,9 +183,9 @@ fn add(costs: &mut [i64], index: usize, cost: i64) {
     }
 }
 
-/// The interpreter's default cost of an operator.
+/// The interpreter's default cost of an operator, and of the guard in front of it.
 fn cost_of(operator: &Operator) -> i64 {
-    match operator {
+    let own = match operator {
         Operator::Nop
         | Operator::Drop
         | Operator::Block { .. }
@@ -195,5 +195,6 @@ fn cost_of(operator: &Operator) -> i64 {
         | Operator::Else
         | Operator::End => 0,
         _ => 1,
-    }
+    };
+    own + guard_fuel(operator)
 }
