@@ -25,7 +25,7 @@ pub enum WitnessError {
     BadProof(ProofError),
     /// The proof is of another memory than the state's.
     WrongRoot,
-    /// The state is terminal: no step follows it.
+    /// There is no next step to record.
     Terminal,
     /// The step touches a chunk that the witness does not hold.
     Incomplete,
@@ -61,16 +61,25 @@ impl StepWitness {
         Ok(Self { state, memory })
     }
 
-    /// Runs the step. Returns the state after it.
+    /// Runs the step. Returns the state after it, or `None` where no state follows: whatever a trace has
+    /// behind a terminal state is false.
     ///
-    /// Trusts nothing: the memory must have the root that the state names.
-    pub fn verify<E: Executor>(self, executor: &E, module: &E::Module) -> Result<State, WitnessError> {
+    /// Trusts nothing: the memory must have the root that the state names. That of a terminal state is of
+    /// no account.
+    pub fn verify<E: Executor>(
+        self,
+        executor: &E,
+        module: &E::Module,
+    ) -> Result<Option<State>, WitnessError> {
+        if self.state.is_terminal() {
+            return Ok(None);
+        }
         let mut memory = self.memory.into_tree().map_err(WitnessError::BadProof)?;
         if memory.root() != self.state.memory_root {
             return Err(WitnessError::WrongRoot);
         }
         let mut machine = Machine::resume(&self.state, memory, 0);
-        machine.step(executor, module)?.ok_or(WitnessError::Terminal)?;
-        Ok(machine.state())
+        machine.step(executor, module)?;
+        Ok(Some(machine.state()))
     }
 }

@@ -3,7 +3,7 @@
 mod programs;
 
 use assay_engine::{
-    memory::{ProofError, ProofNode},
+    memory::{Proof, ProofError, ProofNode, Region},
     program::Program,
     witness::{StepWitness, WitnessError},
     Executor, Hash, Machine, State, Status, TrapReason, WasmiExecutor,
@@ -49,7 +49,7 @@ fn witness_of_every_step_of_every_program_leads_to_the_state_after_it() {
             );
             let encoded = step.witness.encode();
             let decoded = StepWitness::decode(&mut &encoded[..]).unwrap();
-            let after = decoded.verify(&executor, &module).unwrap();
+            let after = decoded.verify(&executor, &module).unwrap().unwrap();
             assert_eq!(after.hash(), step.after, "{}, step {index}", run.name);
         }
     }
@@ -142,23 +142,58 @@ fn witness_with_any_field_of_its_state_changed_starts_from_another_state() {
 }
 
 #[test]
-fn witness_of_a_terminal_state_has_no_step() {
+fn terminal_state_has_a_witness_that_no_state_follows_and_no_step_to_record() {
     let executor = WasmiExecutor::new();
+    for run in [programs::counter_run(1), programs::trap_run(0)] {
+        let module = executor.load(&Program::new(run.code.clone()).unwrap()).unwrap();
+        let mut machine = Machine::new(&run.params, &run.input);
+        while machine.step(&executor, &module).unwrap().is_some() {}
+        let state = machine.state();
+        for memory in [
+            machine.memory().prove(&Default::default()).unwrap(),
+            Proof::default(),
+        ] {
+            let state = state.clone();
+            assert_eq!(StepWitness { state, memory }.verify(&executor, &module), Ok(None));
+        }
+        assert_eq!(
+            StepWitness::record(&mut machine, &executor, &module),
+            Err(WitnessError::Terminal)
+        );
+    }
+}
+
+/// What a chain does with a proof of fraud: whether the pair of leaves at `index` of `trace` is false.
+fn disproves(trace: &[Hash], index: usize, witness: StepWitness, run: &programs::Run) -> bool {
+    let executor = WasmiExecutor::new();
+    let module = executor.load(&Program::new(run.code.clone()).unwrap()).unwrap();
+    assert_eq!(witness.state.hash(), trace[index]);
+    let after = witness.verify(&executor, &module).unwrap();
+    after.map(|state| state.hash()) != Some(trace[index + 1])
+}
+
+#[test]
+fn trace_that_goes_on_after_a_terminal_state_is_disproved_at_that_state() {
     let run = programs::counter_run(1);
+    let executor = WasmiExecutor::new();
     let module = executor.load(&Program::new(run.code.clone()).unwrap()).unwrap();
     let mut machine = Machine::new(&run.params, &run.input);
-    machine.step(&executor, &module).unwrap();
-    let state = machine.state();
-    assert!(state.is_terminal());
-    let memory = machine.memory().prove(&Default::default()).unwrap();
-    assert_eq!(
-        StepWitness { state, memory }.verify(&executor, &module),
-        Err(WitnessError::Terminal)
-    );
-    assert_eq!(
-        StepWitness::record(&mut machine, &executor, &module),
-        Err(WitnessError::Terminal)
-    );
+    let start = machine.state_hash();
+    let step = StepWitness::record(&mut machine, &executor, &module).unwrap();
+    let halted = machine.state();
+    machine.memory().write(Region::Output.start(), b"forged").unwrap();
+    let forged = machine.state();
+    assert!(halted.is_terminal() && forged.is_terminal() && halted != forged);
+
+    let end = StepWitness {
+        state: halted.clone(),
+        memory: Proof::default(),
+    };
+    let trace = [start, halted.hash(), forged.hash()];
+    assert!(!disproves(&trace, 0, step, &run), "the first step is true");
+    assert!(disproves(&trace, 1, end.clone(), &run));
+    // Nor does a terminal state follow itself.
+    assert!(disproves(&[start, halted.hash(), halted.hash()], 1, end, &run));
 }
 
 #[test]

@@ -5,8 +5,7 @@
 //! | --- | --- | --- |
 //! | `check` | code | its hash, or the rule that it breaks |
 //! | `trace` | code, params, input, most steps | the state hashes and the last status |
-//! | `verify` | code, encoded `StepWitness` | the state hash after the step, or the error's name |
-//! | `load` | code | whether it compiles |
+//! | `verify` | code, encoded `StepWitness` | the state hash after the step, `None` after the last, or the error's name |
 //! | `step` | code, input | fuel of the first step |
 //!
 //! Arguments and results are SCALE encoded.
@@ -52,17 +51,14 @@ mod exports {
             Some((hashes, machine.status()))
         }
 
-        fn verify(code: Vec<u8>, witness: StepWitness) -> Result<Hash, String> {
+        fn verify(code: Vec<u8>, witness: StepWitness) -> Result<Option<Hash>, String> {
             let executor = WasmiExecutor::new();
             let module = executor
                 .load(&Program::from_checked(code))
                 .map_err(|error| format!("{error:?}"))?;
             let state = witness.verify(&executor, &module);
-            state.map(|state| state.hash()).map_err(|error| format!("{error:?}"))
-        }
-
-        fn load(code: Vec<u8>,) -> bool {
-            WasmiExecutor::new().load(&Program::from_checked(code)).is_ok()
+            let hash = state.map(|state| state.map(|state| state.hash()));
+            hash.map_err(|error| format!("{error:?}"))
         }
 
         fn step(code: Vec<u8>, input: Vec<u8>) -> Option<u64> {
