@@ -14,7 +14,7 @@ mod proof;
 mod tree;
 
 pub use frontier::{segment_root, Frontier};
-pub use proof::{Proof, ProofError, ProofNode};
+pub use proof::{Proof, ProofError, ProofNode, MAX_PROOF_CHUNKS, MAX_PROOF_NODES};
 pub use tree::{Chunk, MemoryTree, Pruned};
 
 use crate::limits::{CHUNK_LEN, REGION_LEN, REGION_LEVELS};

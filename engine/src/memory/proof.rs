@@ -5,12 +5,19 @@ use super::{
     Chunk, MemoryTree, Pruned,
 };
 use crate::{
-    limits::{CHUNK_LEN, MEMORY_LEVELS},
+    limits::{CHUNK_LEN, MAX_CHUNKS_READ, MAX_CHUNKS_WRITTEN, MEMORY_LEVELS},
     Hash,
 };
 use alloc::{collections::BTreeSet, vec, vec::Vec};
 use codec::{Decode, DecodeWithMemTracking, Encode};
 use scale_info::TypeInfo;
+
+/// The most chunks of a proof: those that a step may read, those that it may write, and the one more of
+/// a step that is about to trap for it.
+pub const MAX_PROOF_CHUNKS: usize = MAX_CHUNKS_READ + MAX_CHUNKS_WRITTEN + 1;
+/// The most nodes of a proof: each chunk has as many branches above it as there are levels, each branch
+/// two children, and the root is nobody's child.
+pub const MAX_PROOF_NODES: usize = 2 * MEMORY_LEVELS as usize * MAX_PROOF_CHUNKS + 1;
 
 /// One node of a proof.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
@@ -49,6 +56,10 @@ pub enum ProofError {
     WrongLevel,
     /// A chunk longer than a chunk.
     ChunkTooLong,
+    /// More chunks than a step may touch.
+    TooManyChunks,
+    /// More nodes than such a proof has.
+    TooManyNodes,
 }
 
 impl MemoryTree {
@@ -97,7 +108,16 @@ fn without_trailing_zeros(leaf: &Leaf) -> Vec<u8> {
 
 impl Proof {
     /// The pruned tree that the proof writes down. Its root tells what the proof proves.
+    ///
+    /// A chunk of few bytes in the proof is a whole chunk to hold and to hash, so that both are counted first.
     pub fn into_tree(self) -> Result<MemoryTree, ProofError> {
+        if self.nodes.len() > MAX_PROOF_NODES {
+            return Err(ProofError::TooManyNodes);
+        }
+        let chunks = self.nodes.iter();
+        if chunks.filter(|node| matches!(node, ProofNode::Chunk(_))).count() > MAX_PROOF_CHUNKS {
+            return Err(ProofError::TooManyChunks);
+        }
         // Built bottom-up, from the last node to the first: a branch finds its children on the stack.
         let levels = self.levels()?;
         let mut stack = vec![];

@@ -321,10 +321,48 @@ fn proof_of_no_nodes_is_refused() {
 }
 
 #[test]
+fn proof_of_the_most_scattered_chunks_passes_and_of_one_more_does_not() {
+    // As far from each other as so many chunks can be, each with a neighbour that has to be named.
+    let chunk = |index: u32| index << (MEMORY_LEVELS - 8);
+    let mut tree = MemoryTree::new();
+    let count = u32::try_from(MAX_PROOF_CHUNKS).unwrap();
+    for index in (0..=count).map(chunk) {
+        tree.write(u64::from(index) * CHUNK_LEN as u64, &[1; 2 * CHUNK_LEN])
+            .unwrap();
+    }
+    let root = tree.root();
+    let proof = |chunks: u32| tree.clone().prove(&(0..chunks).map(chunk).collect()).unwrap();
+    assert!(proof(count).nodes.len() <= MAX_PROOF_NODES);
+    assert_eq!(proof(count).into_tree().unwrap().root(), root);
+    assert_eq!(
+        proof(count + 1).into_tree().err(),
+        Some(ProofError::TooManyChunks)
+    );
+}
+
+#[test]
+fn many_short_chunks_are_refused_before_any_is_padded() {
+    // A complete tree of levels enough for more chunks than any step touches, at the left end.
+    let below = 13;
+    let mut nodes = vec![ProofNode::Branch; usize::from(MEMORY_LEVELS - below)];
+    fn complete(level: u8, nodes: &mut Vec<ProofNode>) {
+        if level == 0 {
+            return nodes.push(ProofNode::Chunk(vec![1]));
+        }
+        nodes.push(ProofNode::Branch);
+        complete(level - 1, nodes);
+        complete(level - 1, nodes);
+    }
+    complete(below, &mut nodes);
+    nodes.resize(nodes.len() + usize::from(MEMORY_LEVELS - below), ProofNode::Zero);
+    assert_eq!(Proof { nodes }.into_tree().err(), Some(ProofError::TooManyNodes));
+}
+
+#[test]
 fn huge_proof_is_refused_and_does_not_exhaust_the_stack() {
     for node in [ProofNode::Branch, ProofNode::Zero] {
         let nodes = vec![node; 1_000_000];
-        assert!(Proof { nodes }.into_tree().is_err());
+        assert_eq!(Proof { nodes }.into_tree().err(), Some(ProofError::TooManyNodes));
     }
 }
 
