@@ -8,7 +8,7 @@ use crate::{
     limits::{CHUNK_LEN, MAX_CHUNKS_READ, MAX_CHUNKS_WRITTEN, MEMORY_LEVELS},
     Hash,
 };
-use alloc::{collections::BTreeSet, vec, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeSet, vec, vec::Vec};
 use codec::{Decode, DecodeWithMemTracking, Encode};
 use scale_info::TypeInfo;
 
@@ -125,7 +125,7 @@ impl Proof {
             let built = match node {
                 ProofNode::Zero => Node::Zero,
                 ProofNode::Pruned(hash) => Node::Pruned(hash),
-                ProofNode::Chunk(bytes) if level == 0 => Node::leaf(&padded(&bytes)?),
+                ProofNode::Chunk(bytes) if level == 0 => Node::leaf(padded(&bytes)?),
                 ProofNode::Chunk(_) => return Err(ProofError::WrongLevel),
                 ProofNode::Branch => {
                     let left = stack.pop().ok_or(ProofError::Truncated)?;
@@ -159,8 +159,8 @@ impl Proof {
     }
 }
 
-fn padded(bytes: &[u8]) -> Result<Chunk, ProofError> {
-    let mut chunk = [0; CHUNK_LEN];
+fn padded(bytes: &[u8]) -> Result<Box<Chunk>, ProofError> {
+    let mut chunk = Box::new([0; CHUNK_LEN]);
     chunk
         .get_mut(..bytes.len())
         .ok_or(ProofError::ChunkTooLong)?

@@ -367,6 +367,14 @@ fn huge_proof_is_refused_and_does_not_exhaust_the_stack() {
 }
 
 #[test]
+fn chunk_takes_its_bytes_and_less_than_128_more() {
+    use super::tree::Leaf;
+    // The bytes are one allocation, the leaf with the two counts of its pointer another.
+    assert_eq!(size_of::<Chunk>(), CHUNK_LEN);
+    assert!(size_of::<Leaf>() + 2 * size_of::<usize>() < 128);
+}
+
+#[test]
 fn pruned_tree_refuses_to_replace_a_chunk_that_it_does_not_hold() {
     let (mut tree, _) = filled(&[(0, vec![1]), (CHUNK_LEN as u64, vec![2])]);
     let mut pruned = tree.prove(&BTreeSet::from([0])).unwrap().into_tree().unwrap();

@@ -33,10 +33,13 @@ pub(super) enum Node {
 }
 
 /// A chunk and its hash, which is `None` until it is asked for.
+///
+/// The bytes are an allocation of their own: a runtime's allocator rounds every size up to a power of
+/// two, and one that holds a chunk and more would take twice a chunk.
 #[derive(Clone)]
 pub(super) struct Leaf {
     hash: Option<Hash>,
-    pub(super) bytes: Chunk,
+    pub(super) bytes: Box<Chunk>,
 }
 
 /// Two subtrees and their hash, which is `None` until it is asked for.
@@ -59,14 +62,11 @@ impl Node {
         }
     }
 
-    pub(super) fn leaf(bytes: &Chunk) -> Node {
+    pub(super) fn leaf(bytes: Box<Chunk>) -> Node {
         if bytes.iter().all(|byte| *byte == 0) {
             return Node::Zero;
         }
-        Node::Leaf(Arc::new(Leaf {
-            hash: None,
-            bytes: *bytes,
-        }))
+        Node::Leaf(Arc::new(Leaf { hash: None, bytes }))
     }
 
     /// The hash of the subtree, computed where it is not known yet.
@@ -78,7 +78,7 @@ impl Node {
                 Some(hash) => hash,
                 None => {
                     let leaf = Arc::make_mut(leaf);
-                    *leaf.hash.insert(hash(Tag::MemoryLeaf, &[&leaf.bytes]))
+                    *leaf.hash.insert(hash(Tag::MemoryLeaf, &[&*leaf.bytes]))
                 }
             },
             Node::Branch(branch) => match branch.hash {
@@ -94,9 +94,9 @@ impl Node {
         }
     }
 
-    /// Puts `chunks`, which are sorted and all lie below this node of `level`.
-    fn put(&mut self, level: u8, chunks: &[(u32, Box<Chunk>)]) -> Result<(), Pruned> {
-        let Some((_, last)) = chunks.last() else {
+    /// Puts `chunks`, which are sorted and all lie below this node of `level`. Takes their bytes.
+    fn put(&mut self, level: u8, chunks: &mut [(u32, Option<Box<Chunk>>)]) -> Result<(), Pruned> {
+        let Some((_, last)) = chunks.last_mut() else {
             return Ok(());
         };
         if level == 0 {
@@ -104,12 +104,12 @@ impl Node {
             if let Node::Pruned(_) = self {
                 return Err(Pruned);
             }
-            *self = Node::leaf(last);
+            *self = last.take().map_or(Node::Zero, Node::leaf);
             return Ok(());
         }
         let below = level - 1;
         let border = chunks.partition_point(|(index, _)| index >> below & 1 == 0);
-        let (left, right) = chunks.split_at(border);
+        let (left, right) = chunks.split_at_mut(border);
         match self {
             Node::Branch(branch) => {
                 let branch = Arc::make_mut(branch);
@@ -238,7 +238,7 @@ impl MemoryTree {
     /// The chunk `index`, or `None` where it is all zeros.
     pub fn chunk(&self, index: u32) -> Result<Option<&Chunk>, Pruned> {
         match self.descend(index, 0)? {
-            Node::Leaf(leaf) => Ok(Some(&leaf.bytes)),
+            Node::Leaf(leaf) => Ok(Some(&*leaf.bytes)),
             Node::Zero => Ok(None),
             Node::Pruned(_) | Node::Branch(_) => Err(Pruned),
         }
@@ -248,8 +248,8 @@ impl MemoryTree {
     ///
     /// On an error, which only a pruned tree gives, the tree is of no further use.
     pub fn put_chunks(&mut self, chunks: BTreeMap<u32, Box<Chunk>>) -> Result<(), Pruned> {
-        let chunks = chunks.into_iter().collect::<Vec<_>>();
-        self.top.put(MEMORY_LEVELS, &chunks)
+        let chunks = chunks.into_iter().map(|(index, bytes)| (index, Some(bytes)));
+        self.top.put(MEMORY_LEVELS, &mut chunks.collect::<Vec<_>>())
     }
 
     /// Writes `bytes` from `addr` on. The bytes must lie in the regions.
