@@ -279,6 +279,20 @@ mod jit {
     }
 
     #[test]
+    fn jit_hands_a_program_that_cannot_be_metered_to_the_interpreter() {
+        let text = r#"(module (memory (export "memory") 1 1)
+             (global (export "assay:fuel") (mut i64) (i64.const 9))
+             (func (export "step") (param i64) (result i64) (i64.add (local.get 0) (i64.const 3))))"#;
+        let program = Program::new(wat::parse_str(text).unwrap()).unwrap();
+        let jit = JitExecutor::new().unwrap();
+        let module = jit.load(&program).unwrap();
+        let mut machine = Machine::new(&[], &[]);
+        let run = machine.step(&jit, &module).unwrap().unwrap();
+        assert_eq!(machine.state().pc, 3);
+        assert_eq!(run.fuel, Some(4));
+    }
+
+    #[test]
     fn jit_runs_a_step_that_ends_well_by_itself() {
         // Otherwise the agreement above would be the interpreter's with itself.
         let jit = JitExecutor::new().unwrap();

@@ -18,8 +18,8 @@ use wasm_encoder::{
 use wasmparser::{ExportSectionReader, FunctionBody, GlobalSectionReader, Operator, Parser};
 use wasmtime::{AsContextMut, Instance};
 
-/// The exported global that holds the fuel left. No program exports it: the check names all exports
-/// of functions and memories, and a global of this name would clash and fail to compile.
+/// The exported global that holds the fuel left. The copy of a program that exports one of this name, too,
+/// is no valid module.
 const FUEL: &str = "assay:fuel";
 
 /// The metered copy of a checked module, or `None` where the module cannot be rewritten.

@@ -44,7 +44,8 @@ pub struct JitExecutor {
 
 /// A program compiled for [`JitExecutor`].
 pub struct JitModule {
-    compiled: InstancePre<Access>,
+    /// `None` where the interpreter has to run every step.
+    compiled: Option<InstancePre<Access>>,
     interpreted: LoadedModule,
 }
 
@@ -64,18 +65,28 @@ impl JitExecutor {
     /// A bound from above on the fuel that the interpreter counts for a step, or `None` where the
     /// interpreter has to run it.
     pub fn fuel_bound(&self, module: &JitModule, start: StepStart) -> Result<Option<u64>, ExecutorError> {
-        let run = self.run_compiled(&module.compiled, &start)?;
+        let run = self.run_compiled(module, &start)?;
         Ok(run.map(|(_, counted)| counted))
+    }
+
+    /// The metered copy of a program, compiled, or `None` where there is none.
+    fn compile(&self, code: &[u8]) -> Option<InstancePre<Access>> {
+        let metered = meter::instrument(code)?;
+        let module = Module::new(&self.engine, metered).ok()?;
+        self.linker.instantiate_pre(&module).ok()
     }
 
     /// Runs a step as machine code and counts its fuel. `None` where the interpreter has to.
     fn run_compiled(
         &self,
-        module: &InstancePre<Access>,
+        module: &JitModule,
         start: &StepStart,
     ) -> Result<Option<(StepRun, u64)>, ExecutorError> {
+        let Some(compiled) = &module.compiled else {
+            return Ok(None);
+        };
         let mut store = Store::new(&self.engine, Access::new(start));
-        let instance = module
+        let instance = compiled
             .instantiate(&mut store)
             .map_err(|_| ExecutorError::BadModule)?;
         let step = instance
@@ -112,20 +123,14 @@ impl Executor for JitExecutor {
     type Module = JitModule;
 
     fn load(&self, program: &Program) -> Result<JitModule, ExecutorError> {
-        let metered = meter::instrument(program.code()).ok_or(ExecutorError::BadModule)?;
-        let module = Module::new(&self.engine, metered).map_err(|_| ExecutorError::BadModule)?;
-        let compiled = self
-            .linker
-            .instantiate_pre(&module)
-            .map_err(|_| ExecutorError::BadModule)?;
         Ok(JitModule {
-            compiled,
+            compiled: self.compile(program.code()),
             interpreted: self.interpreter.load(program)?,
         })
     }
 
     fn run_step(&self, module: &JitModule, start: StepStart) -> Result<StepRun, ExecutorError> {
-        match self.run_compiled(&module.compiled, &start)? {
+        match self.run_compiled(module, &start)? {
             Some((run, _)) => Ok(run),
             None => self.interpreter.run_step(&module.interpreted, start),
         }
