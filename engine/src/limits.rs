@@ -52,8 +52,8 @@ pub const MAX_CHUNKS_WRITTEN: usize = 64;
 pub const MAX_INPUT_LEN: u32 = 64 * 1024;
 /// The most bytes of an output.
 pub const MAX_OUTPUT_LEN: u32 = 16 * 1024;
-/// The most steps of a trace.
-pub const MAX_STEPS: u64 = 1 << 30;
+/// The most steps of a trace: its leaves, one more, are as many as a tree of 30 levels has.
+pub const MAX_STEPS: u64 = (1 << 30) - 1;
 /// A trace of up to this many steps is published whole in its claim.
 pub const MAX_PUBLIC_STEPS: u64 = 64;
 

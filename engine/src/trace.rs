@@ -125,6 +125,7 @@ pub fn root_of_path(steps: u64, index: u64, leaf: Hash, path: &[Hash]) -> Option
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::MAX_STEPS;
     use proptest::prelude::*;
 
     const ID: TraceId = TraceId {
@@ -146,10 +147,17 @@ mod tests {
             (4, 3),
             (7, 3),
             (8, 4),
+            ((1 << 30) - 1, 30),
             (1 << 30, 31),
         ] {
             assert_eq!(levels(steps), expected, "{steps} steps");
         }
+    }
+
+    #[test]
+    fn three_reveals_of_ten_levels_reach_every_step_of_the_longest_trace() {
+        assert_eq!(levels(MAX_STEPS), 3 * 10);
+        assert_eq!(levels(MAX_STEPS + 1), 3 * 10 + 1);
     }
 
     #[test]
