@@ -59,7 +59,8 @@ pub const MAX_PUBLIC_STEPS: u64 = 64;
 
 /// Fuel of a host call that moves `len` bytes between memory and instance. `halt` is free.
 ///
-/// A constant for the call, one for each chunk it looks up, and a share for each byte.
+/// A constant for the call, one for each chunk that so many bytes fill and for one more, and a share for
+/// each byte.
 pub const fn host_call_fuel(len: u64) -> u64 {
     const CALL: u64 = 100;
     const CHUNK: u64 = 200;

@@ -18,7 +18,7 @@ use wasmparser::{
     Payload, TypeRef, ValType, ValidPayload, Validator, ValidatorResources, WasmFeatures,
 };
 
-/// The proposals that programs may use. The executors' configurations name the same.
+/// The proposals that programs may use. The executors' configurations turn off all others that they can.
 fn features() -> WasmFeatures {
     WasmFeatures::MUTABLE_GLOBAL
         | WasmFeatures::SATURATING_FLOAT_TO_INT

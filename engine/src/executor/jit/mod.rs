@@ -19,6 +19,8 @@ use crate::{
 };
 use wasmtime::{Caller, Config, Engine, Extern, InstancePre, Linker, Module, OptLevel, Store};
 
+/// The proposals of the program check, but for reference types: the switch for them comes with a garbage
+/// collector, which is not built in. Programs that use any of them do not pass the check.
 fn config() -> Config {
     let mut config = Config::new();
     config
@@ -28,9 +30,12 @@ fn config() -> Config {
         .wasm_relaxed_simd(false)
         .wasm_multi_value(false)
         .wasm_multi_memory(false)
+        .wasm_memory64(false)
         .wasm_bulk_memory(false)
         .wasm_tail_call(false)
         .wasm_extended_const(false)
+        .wasm_custom_page_sizes(false)
+        .wasm_wide_arithmetic(false)
         .wasm_backtrace(false);
     config
 }
