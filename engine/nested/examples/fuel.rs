@@ -1,5 +1,4 @@
 //! Measures what a unit of fuel costs inside a runtime, operator by operator, and prints a table.
-//! After it, what a step costs that uses no fuel: compiling the program, moving chunks, hashing.
 //!
 //! `cargo run --release -p assay-engine-nested --example fuel [part of a name]`
 //!
