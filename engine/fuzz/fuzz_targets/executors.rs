@@ -36,13 +36,20 @@ fuzz_target!(|bytes: &[u8]| {
             input_len: state.input_len,
             memory: &expected.memory().clone(),
         };
-        let fuel = interpreter.run_step(&interpreted, start.clone()).unwrap().fuel.unwrap();
+        let fuel = interpreter
+            .run_step(&interpreted, start.clone())
+            .unwrap()
+            .fuel
+            .unwrap();
         if let Some(bound) = jit.fuel_bound(&compiled, start).unwrap() {
             assert!(bound >= fuel);
         }
         let witness = StepWitness::record(&mut expected, interpreter, &interpreted).unwrap();
         found.step(jit, &compiled).unwrap();
         assert_eq!(expected.state(), found.state());
-        assert_eq!(witness.verify(interpreter, &interpreted), Ok(Some(expected.state())));
+        assert_eq!(
+            witness.verify(interpreter, &interpreted),
+            Ok(Some(expected.state()))
+        );
     }
 });

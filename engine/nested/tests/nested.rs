@@ -147,3 +147,21 @@ fn built_guest_programs_agree_in_a_runtime() {
         assert_eq!(trace, Some((expected, expected_status)), "{program}");
     }
 }
+
+/// Random programs to compare.
+const PROGRAMS: u64 = 300;
+
+#[test]
+fn random_programs_leave_the_same_states_in_a_runtime() {
+    let host = Host::new();
+    for seed in 0..PROGRAMS {
+        let code = programs::random::program(seed);
+        let input = seed.to_le_bytes();
+        let (expected, expected_status, _) = native(&code, &[], &input, programs::random::STEPS);
+        let trace: Trace = host.call(
+            "trace",
+            (&code, Vec::<u8>::new(), &input[..], programs::random::STEPS),
+        );
+        assert_eq!(trace, Some((expected, expected_status)), "seed {seed}");
+    }
+}

@@ -1,6 +1,10 @@
-//! Random modules that follow the rules, from bytes.
+//! Random modules that follow the rules, from bytes, and that show what they computed.
+#![allow(dead_code)]
+
+mod observe;
 
 use arbitrary::Unstructured;
+use std::ops::Range;
 use wasm_smith::{Config, Module};
 use wasmparser::{Operator, Parser, Payload};
 
@@ -11,12 +15,14 @@ const SHAPE: &str = r#"
       (import "assay" "write" (func (param i64 i32 i32)))
       (import "assay" "params_len" (func (result i64)))
       (import "assay" "input_len" (func (result i64)))
-      (memory (export "memory") 1 1)
+      (memory (export "memory") 2 2)
       (func (export "step") (param i64) (result i64) local.get 0))"#;
 
 /// Turns and calls after which a generated module traps. Without such a bound nearly every module
 /// that loops runs out of fuel.
 const MOST_TURNS: u32 = 2000;
+/// Bytes from which a module is made.
+const SEED_LEN: usize = 4096;
 
 fn config() -> Config {
     Config {
@@ -52,6 +58,27 @@ fn config() -> Config {
     }
 }
 
+/// The modules of some seeds, with their seeds.
+pub fn modules(seeds: Range<u64>) -> impl Iterator<Item = (u64, Vec<u8>)> {
+    seeds.filter_map(|seed| Some((seed, module(&random_bytes(seed, SEED_LEN))?)))
+}
+
+/// Bytes without end, from a seed (SplitMix64).
+pub fn random_bytes(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    };
+    (0..len.div_ceil(8))
+        .flat_map(|_| next().to_le_bytes())
+        .take(len)
+        .collect()
+}
+
 /// A module, or `None` where the bytes do not suffice for one. Whether it passes the program check
 /// is for the caller to see: most do, the others call in a circle.
 pub fn module(bytes: &[u8]) -> Option<Vec<u8>> {
@@ -61,7 +88,7 @@ pub fn module(bytes: &[u8]) -> Option<Vec<u8>> {
     for offset in growths(&code) {
         code[offset..offset + 2].copy_from_slice(&POPCNT_AND_NOP);
     }
-    Some(code)
+    Some(observe::observed(&code))
 }
 
 /// Of the type and the length of `memory.grow`, which the rules forbid and wasm-smith cannot leave out.

@@ -3,6 +3,7 @@
 
 pub mod fusion;
 pub mod operators;
+pub mod random;
 
 use assay_engine::{limits::*, state::TrapReason};
 
