@@ -9,7 +9,10 @@ use assay_engine::{
 };
 use assay_primitives::{ModelId, ParamsId, VersionId};
 use frame_benchmarking::v2::*;
-use frame_support::traits::{fungible::Unbalanced, tokens::Precision, Get};
+use frame_support::{
+    traits::{fungible::Unbalanced, tokens::Precision, Get},
+    BoundedVec,
+};
 use frame_system::RawOrigin;
 use sp_core::H256;
 use sp_runtime::traits::{Bounded, StaticLookup, Zero};
@@ -150,7 +153,7 @@ fn published_version<T: Config>(owner: &T::AccountId) -> VersionId {
 
 fn fill_versions<T: Config>(model: ModelId, count: u32) {
     let others = (0..count).map(|index| u32::MAX - index).collect::<Vec<_>>();
-    ModelVersions::<T>::insert(model, frame_support::BoundedVec::try_from(others).expect("fits"));
+    ModelVersions::<T>::insert(model, BoundedVec::try_from(others).expect("fits"));
 }
 
 /// Inserts a version with a new model, without deposits, for other pallets' benchmarks.
@@ -202,12 +205,12 @@ pub(crate) fn insert_version<T: Config>(owner: &T::AccountId, input_len: u32, ma
         deprecated: false,
     };
     Versions::<T>::insert(version, record);
-    let input = TensorSpec {
-        name: text(32),
+    let input = Tensor {
+        name: BoundedVec::truncate_from(text(32)),
         dtype: Dtype::U8,
-        shape: vec![input_len],
+        shape: BoundedVec::truncate_from(vec![input_len]),
     };
-    let inputs = specs::tensors::<T>(vec![input]).expect("one small tensor");
+    let inputs = BoundedVec::truncate_from(vec![input]);
     Details::<T>::insert(
         version,
         VersionDetails {
