@@ -6,7 +6,7 @@
 #   --only SECTION  run this section, and no other that is not named likewise
 #   --list          print the sections in their order
 #
-# The first run builds for the better part of an hour on two cores; a later one takes 10 to 15 minutes.
+# The first run builds for the better part of an hour on two cores; a later one takes 10 to 20 minutes.
 # docs/measurements.md has the figures. The first section that fails ends the run. The log of each section stays in
 # ~/.cache/assay/logs.
 #
