@@ -51,15 +51,18 @@ section_build() {
 }
 
 # Clippy compiles the workspaces' own crates on top of the dependencies that the build made: `cargo clippy` would check the
-# whole SDK besides. What comes out is never run.
+# whole SDK besides. Its node has no runtime, and takes the place of the one that was built.
 section_lint() {
-    RUSTC_WORKSPACE_WRAPPER="$(rustup which clippy-driver)"
-    export RUSTC_WORKSPACE_WRAPPER SKIP_ASSAY_RUNTIME_WASM_BUILD=1 CARGO_TERM_COLOR=never
-    deny_warnings cargo_node build --release --locked "${WITHOUT_ENGINE[@]}" --all-targets
-    deny_warnings cargo_engine build --release --locked --all-targets
-    deny_warnings cargo_cli build --release --locked --all-targets
-    deny_warnings cargo_programs build --release --locked -p assay-network -p assay-network-plan -p assay-program-strip --all-targets
-    deny_warnings cargo_fuzz build --release --locked
+    (
+        RUSTC_WORKSPACE_WRAPPER="$(rustup which clippy-driver)"
+        export RUSTC_WORKSPACE_WRAPPER SKIP_ASSAY_RUNTIME_WASM_BUILD=1 CARGO_TERM_COLOR=never
+        deny_warnings cargo_node build --release --locked "${WITHOUT_ENGINE[@]}" --all-targets
+        deny_warnings cargo_engine build --release --locked --all-targets
+        deny_warnings cargo_cli build --release --locked --all-targets
+        deny_warnings cargo_programs build --release --locked -p assay-network -p assay-network-plan -p assay-program-strip --all-targets
+        deny_warnings cargo_fuzz build --release --locked
+    )
+    build_binaries
 }
 
 # deny_warnings COMMAND...: runs it and fails if it warns.
