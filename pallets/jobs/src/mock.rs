@@ -401,6 +401,12 @@ pub fn provide(provider: &AccountId, capacity: u16) {
     assert_ok!(Providers::set_offer(origin(), VERSION, PRICE, capacity));
 }
 
+/// Lets `provider` offer [`VERSION`] at `price`, one job at a time.
+pub fn set_price(provider: &AccountId, price: Price<Balance>) {
+    let origin = RuntimeOrigin::signed(provider.clone());
+    assert_ok!(Providers::set_offer(origin, VERSION, price, 1));
+}
+
 /// An input that makes the program do `mode`. `salt` tells inputs apart.
 pub fn input(mode: u8, salt: u8) -> Vec<u8> {
     vec![mode, salt, 0, 0]

@@ -205,14 +205,7 @@ fn price_stays_where_the_offer_changes_after_the_assignment() {
             per_job: 1,
             per_step: 1,
         };
-        assert_ok!(dispatch(
-            &PAUL,
-            pallet_providers::Call::set_offer {
-                version: VERSION,
-                price,
-                capacity: 1
-            }
-        ));
+        set_price(&PAUL, price);
         assert!(matches!(state(job), JobState::Assigned { price, .. } if price == PRICE));
     });
 }

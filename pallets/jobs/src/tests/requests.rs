@@ -31,14 +31,7 @@ fn cheap_offer_of_pete() {
         per_job: 400,
         per_step: 10,
     };
-    assert_ok!(dispatch(
-        &PETE,
-        pallet_providers::Call::set_offer {
-            version: VERSION,
-            price,
-            capacity: 1
-        }
-    ));
+    set_price(&PETE, price);
 }
 
 #[test]

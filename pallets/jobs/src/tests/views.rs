@@ -18,14 +18,7 @@ fn quote_lists_offers_cheapest_first() {
                 per_job: 1_000,
                 per_step: 1,
             };
-            assert_ok!(dispatch(
-                &PETE,
-                pallet_providers::Call::set_offer {
-                    version: VERSION,
-                    price,
-                    capacity: 1
-                }
-            ));
+            set_price(&PETE, price);
             let pete = Quote {
                 provider: PETE,
                 per_job: 1_000,
