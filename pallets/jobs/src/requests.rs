@@ -37,14 +37,13 @@ impl<T: Config> Pallet<T> {
                 Error::<T>::ProviderNotFound
             );
         }
-        let cheapest = Self::quote(version, named.clone()).into_iter().next();
-        // Where nobody can take the job now, it may wait for somebody.
-        ensure!(
-            cheapest.is_none_or(|quote| quote.max <= max_fee),
-            Error::<T>::FeeTooLow
-        );
-
         let terms = Parameters::<T>::get();
+        let cheapest = Self::quotes(version, &version_terms, &terms, named.as_ref())
+            .map(|quote| quote.max)
+            .min();
+        // Where nobody can take the job now, it may wait for somebody.
+        ensure!(cheapest.is_none_or(|max| max <= max_fee), Error::<T>::FeeTooLow);
+
         let deposit = terms.deposit(input_len);
         Self::ensure_can_spend(requester, max_fee.saturating_add(deposit))?;
         T::Fungible::hold(&HoldReason::Escrow.into(), requester, max_fee)?;

@@ -2,7 +2,7 @@
 
 use crate::{types::*, AssignedTo, Config, Jobs, Outputs, Pallet, Parameters, Receipts};
 use alloc::vec::Vec;
-use assay_primitives::{JobId, Providers, VersionId, Versions};
+use assay_primitives::{JobId, Providers, VersionId, VersionTerms, Versions};
 
 /// The most entries of a list that a view returns.
 pub const MAX_LISTED: usize = 1024;
@@ -15,14 +15,22 @@ impl<T: Config> Pallet<T> {
             return Vec::new();
         };
         let parameters = Parameters::<T>::get();
-        let mut quotes = T::Providers::offers(version)
+        let mut quotes = Self::quotes(version, &terms, &parameters, provider.as_ref()).collect::<Vec<_>>();
+        quotes.sort_by_key(|quote| quote.max);
+        quotes
+    }
+
+    /// The same in no order, by the `terms` of `version` and `parameters`.
+    pub(crate) fn quotes<'a>(
+        version: VersionId,
+        terms: &'a VersionTerms<T::AccountId>,
+        parameters: &'a ParametersOf<T>,
+        provider: Option<&'a T::AccountId>,
+    ) -> impl Iterator<Item = QuoteOf<T>> + 'a {
+        T::Providers::offers(version)
             .into_iter()
-            .filter(|offer| {
-                provider
-                    .as_ref()
-                    .is_none_or(|provider| *provider == offer.provider)
-            })
-            .filter_map(|offer| {
+            .filter(move |offer| provider.is_none_or(|provider| *provider == offer.provider))
+            .filter_map(move |offer| {
                 let max = offer.price.total(terms.max_steps);
                 let exposure = parameters.exposure(max);
                 (exposure <= offer.free_stake).then(|| Quote {
@@ -34,9 +42,6 @@ impl<T: Config> Pallet<T> {
                     deposit: parameters.deposit(terms.input_len),
                 })
             })
-            .collect::<Vec<_>>();
-        quotes.sort_by_key(|quote| quote.max);
-        quotes
     }
 
     /// All about `id`, open or finished. `None` where there never was such a job.

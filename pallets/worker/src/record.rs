@@ -123,9 +123,10 @@ impl JobStore {
         let known = key("jobs");
         let _ = StorageValueRef::persistent(&known).mutate::<Vec<JobId>, (), _>(|jobs| {
             let mut jobs = jobs.ok().flatten().unwrap_or_default();
-            if !jobs.contains(&job) {
-                jobs.push(job);
+            if jobs.contains(&job) {
+                return Err(());
             }
+            jobs.push(job);
             Ok(jobs)
         });
         Self { job, task }
