@@ -10,7 +10,7 @@ use crate::{
     limits::{MAX_OUTPUT_LEN, MAX_PUBLIC_STEPS, MAX_STEPS},
     memory::{pieces, MemoryTree, Proof, Region},
     state::{State, Status, TrapReason},
-    trace::{root_of_path, TraceId, TraceTree},
+    trace::{root_of_path, NodeId, TraceId, TraceTree},
     Hash, Machine,
 };
 use alloc::{collections::BTreeSet, vec::Vec};
@@ -192,7 +192,7 @@ impl Claim {
                     return Err(ClaimError::WrongOpening);
                 }
                 let root = |index, state: &Hash, path: &[Hash]| {
-                    root_of_path(self.steps, index, id.leaf(index, state), path)
+                    root_of_path(self.steps, NodeId::leaf(index), id.leaf(index, state), path)
                         .ok_or(ClaimError::WrongOpening)
                 };
                 [

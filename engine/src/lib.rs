@@ -6,7 +6,7 @@
 //! ```text
 //!   Program ──load──▶ Executor ──run_step──▶ StepEnd ──▶ Machine ──state_hash──▶ Trace ──▶ Claim
 //!                                  ▲                        │
-//!                               Access ◀──── MemoryTree ◀───┘          StepWitness ──▶ verify
+//!                               Access ◀──── MemoryTree ◀───┘          StepWitness ──▶ FraudProof
 //! ```
 //!
 //! - [`memory`]: the byte-addressed memory, a sparse Merkle tree over chunks of 4096 bytes.
@@ -16,6 +16,8 @@
 //! - [`trace`]: the Merkle tree over those commitments, bound to its author.
 //! - [`claim`]: what a provider says it computed, checkable without running anything.
 //! - [`witness`]: all that is needed to run one step again, and its verification.
+//! - [`fraud`]: proves that a step of a trace does not follow from the one before it.
+//! - [`search`]: finds that step, by comparing one's own trace with another's.
 //!
 //! The crate knows nothing of FRAME and runs without `std`.
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -30,11 +32,13 @@ extern crate alloc;
 
 pub mod claim;
 pub mod executor;
+pub mod fraud;
 pub mod hash;
 pub mod limits;
 pub mod machine;
 pub mod memory;
 pub mod program;
+pub mod search;
 pub mod state;
 pub mod trace;
 pub mod witness;

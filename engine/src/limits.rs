@@ -56,6 +56,9 @@ pub const MAX_OUTPUT_LEN: u32 = 16 * 1024;
 pub const MAX_STEPS: u64 = (1 << 30) - 1;
 /// A trace of up to this many steps is published whole in its claim.
 pub const MAX_PUBLIC_STEPS: u64 = 64;
+/// Levels of a trace tree that one reveal goes down: it shows at most `2^10` hashes, and three reveals
+/// reach any step of the longest trace.
+pub const REVEAL_LEVELS: u8 = 10;
 
 /// Fuel of a host call that moves `len` bytes between memory and instance. `halt` is free.
 ///

@@ -1,7 +1,7 @@
 //! The witness of one step: everything that is needed to run it again.
 
 use crate::{
-    executor::{Executor, ExecutorError},
+    executor::{Executor, ExecutorError, StepRun},
     machine::Machine,
     memory::{Proof, ProofError},
     state::State,
@@ -71,6 +71,15 @@ impl StepWitness {
         executor: &E,
         module: &E::Module,
     ) -> Result<Option<State>, WitnessError> {
+        Ok(self.run(executor, module)?.map(|(state, _)| state))
+    }
+
+    /// The same, with what the step did.
+    pub fn run<E: Executor>(
+        self,
+        executor: &E,
+        module: &E::Module,
+    ) -> Result<Option<(State, StepRun)>, WitnessError> {
         if self.state.is_terminal() {
             return Ok(None);
         }
@@ -79,7 +88,7 @@ impl StepWitness {
             return Err(WitnessError::WrongRoot);
         }
         let mut machine = Machine::resume(&self.state, memory, 0);
-        machine.step(executor, module)?;
-        Ok(Some(machine.state()))
+        let run = machine.step(executor, module)?;
+        Ok(run.map(|run| (machine.state(), run)))
     }
 }

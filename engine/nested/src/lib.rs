@@ -6,6 +6,7 @@
 //! | `check` | code | its hash, or the rule that it breaks |
 //! | `trace` | code, params, input, most steps | the state hashes and the last status |
 //! | `verify` | code, encoded `StepWitness` | the state hash after the step, `None` after the last, or the error's name |
+//! | `prove` | code, author, job, steps, trace root, encoded `FraudProof` | the step's fuel, or the error's name |
 //! | `step` | code, input | fuel of the first step |
 //!
 //! Arguments and results are SCALE encoded.
@@ -32,7 +33,10 @@ mod exports {
 
     use alloc::{format, string::String, vec, vec::Vec};
     use assay_engine::{
-        witness::StepWitness, Executor, Hash, Machine, Program, ProgramError, Status, WasmiExecutor,
+        fraud::{FraudProof, Trace},
+        trace::TraceId,
+        witness::StepWitness,
+        Executor, Hash, Machine, Program, ProgramError, Status, WasmiExecutor,
     };
 
     sp_core::wasm_export_functions! {
@@ -59,6 +63,15 @@ mod exports {
             let state = witness.verify(&executor, &module);
             let hash = state.map(|state| state.map(|state| state.hash()));
             hash.map_err(|error| format!("{error:?}"))
+        }
+
+        fn prove(code: Vec<u8>, author: Hash, job: u64, steps: u64, root: Hash, proof: FraudProof) -> Result<u64, String> {
+            let executor = WasmiExecutor::new();
+            let module = executor
+                .load(&Program::from_checked(code))
+                .map_err(|error| format!("{error:?}"))?;
+            let trace = Trace { id: TraceId { author, job }, steps, root };
+            proof.verify(&trace, &executor, &module).map_err(|error| format!("{error:?}"))
         }
 
         fn step(code: Vec<u8>, input: Vec<u8>) -> Option<u64> {

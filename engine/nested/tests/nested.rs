@@ -6,8 +6,12 @@ mod host;
 mod programs;
 
 use assay_engine::{
-    limits::STEP_FUEL, memory::ProofNode, witness::StepWitness, Executor, Hash, Machine, Program,
-    ProgramError, Status, TrapReason, WasmiExecutor,
+    fraud::FraudProof,
+    limits::STEP_FUEL,
+    memory::ProofNode,
+    trace::{TraceId, TraceTree},
+    witness::StepWitness,
+    Executor, Hash, Machine, Program, ProgramError, Status, TrapReason, WasmiExecutor,
 };
 use host::Host;
 
@@ -49,6 +53,47 @@ fn witness_of_every_step_of_every_program_verifies_in_a_runtime() {
         for (index, (witness, after)) in witnesses.iter().zip(&hashes[1..]).enumerate() {
             let found: Result<Option<Hash>, String> = host.call("verify", (&run.code, witness));
             assert_eq!(found, Ok(Some(*after)), "{}, step {index}", run.name);
+        }
+    }
+}
+
+#[test]
+fn each_false_leaf_loses_and_each_right_one_wins_in_a_runtime() {
+    let host = Host::new();
+    let id = TraceId {
+        author: [7; 32],
+        job: 42,
+    };
+    let long = programs::counter_run(2000);
+    for run in programs::all().into_iter().chain([long]) {
+        let (states, _, witnesses) = native(&run.code, &run.params, &run.input, u64::MAX);
+        let steps = witnesses.len() as u64;
+        let right = id.leaves(&states).collect::<Vec<_>>();
+        for (index, witness) in (0..).zip(witnesses) {
+            let prove = |leaf_after| -> Result<u64, String> {
+                let mut leaves = right.clone();
+                leaves[index + 1] = leaf_after;
+                let (tree, step) = (TraceTree::over(leaves), index as u64);
+                let proof = FraudProof {
+                    step,
+                    witness: witness.clone(),
+                    before: tree.path(step),
+                    leaf_after,
+                    after: tree.path(step + 1),
+                };
+                host.call("prove", (&run.code, id.author, id.job, steps, tree.root(), proof))
+            };
+            let name = &run.name;
+            let honest = prove(right[index + 1]).unwrap_err();
+            assert!(
+                honest.starts_with("StepIsRight"),
+                "{name}, step {index}: {honest}"
+            );
+            let proven = prove([0xee; 32]);
+            assert!(
+                proven.as_ref().is_ok_and(|fuel| *fuel > 0),
+                "{name}, step {index}: {proven:?}"
+            );
         }
     }
 }
