@@ -6,9 +6,9 @@
 #   --only SECTION  run this section, and no other that is not named likewise
 #   --list          print the sections in their order
 #
-# The first run builds for the better part of an hour on two cores; a later one takes 10 to 20 minutes.
+# The first run builds for the better part of an hour on two cores; a later one takes 5 to 15 minutes.
 # docs/measurements.md has the figures. The first section that fails ends the run. The log of each section stays in
-# ~/.cache/assay/logs.
+# ~/.cache/assay/logs. Sections that only compute run beside those that mostly wait for blocks, and give way to them.
 #
 # GENERATED_MODULES   programs on which the section fuzz compares the executors (default 30000); engine/fuzz goes on
 #                     without end
@@ -18,7 +18,9 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly LOGS="$ASSAY_CACHE/logs"
-readonly SECTIONS=(format build lint docs unit engine fuzz cli programs models properties demo journeys)
+readonly SECTIONS=(format build lint docs unit engine cli programs models demo journeys fuzz properties)
+# What only computes, and what has something beside it.
+readonly COMPUTING=(fuzz properties) WAITING=(demo journeys)
 
 describe() {
     case "$1" in
@@ -149,7 +151,80 @@ run_section() {
     summary+=("$name" "$((SECONDS - start))" "$result")
 }
 
-is_section() { [[ " ${SECTIONS[*]} " == *" $1 "* ]]; }
+is_section() { is_one_of "$1" "${SECTIONS[@]}"; }
+
+# is_one_of NAME LIST...
+is_one_of() {
+    local name="$1" other
+    shift
+    for other in "$@"; do [[ "$name" != "$other" ]] || return 0; done
+    return 1
+}
+
+# run_sections NAME...: up to the first that fails.
+run_sections() {
+    local section
+    for section in "$@"; do
+        run_section "$section"
+        [[ -z "$failed" ]] || break
+    done
+}
+
+# The process group of what runs beside.
+beside=''
+stop_beside() { [[ -z "$beside" ]] || kill -- "-$beside" 2>/dev/null || true; }
+trap stop_beside EXIT
+
+# run_beside NAME...: runs sections in the background, at the lowest priority.
+run_beside() {
+    heading "$*: beside what follows"
+    say "their output: $LOGS/beside.log"
+    rm -f "$LOGS/beside.rows" "$LOGS/beside.failed"
+    set -m
+    (
+        renice -n 19 -p "$BASHPID" >/dev/null
+        summary=()
+        run_sections "$@"
+        printf '%s\n' "${summary[@]}" >"$LOGS/beside.rows"
+        printf '%s' "$failed" >"$LOGS/beside.failed"
+    ) >"$LOGS/beside.log" 2>&1 &
+    set +m
+    beside="$!"
+}
+
+# wait_for_beside: takes over its rows of the table, and its failure.
+wait_for_beside() {
+    local rows
+    wait "$beside" || true
+    beside=''
+    [[ -f "$LOGS/beside.failed" ]] || die "what ran beside was killed" "its output: $LOGS/beside.log"
+    mapfile -t rows <"$LOGS/beside.rows"
+    summary+=("${rows[@]}")
+    failed="${failed:-$(<"$LOGS/beside.failed")}"
+}
+
+# run_chosen NAME...: in the order of the list; in two lanes where that saves time.
+run_chosen() {
+    local first=() waiting=() computing=() section
+    for section in "$@"; do
+        if is_one_of "$section" "${COMPUTING[@]}"; then
+            computing+=("$section")
+        elif is_one_of "$section" "${WAITING[@]}"; then
+            waiting+=("$section")
+        else
+            first+=("$section")
+        fi
+    done
+    run_sections "${first[@]}"
+    [[ -z "$failed" ]] || return 0
+    if ((${#waiting[@]} && ${#computing[@]})); then
+        run_beside "${computing[@]}"
+        run_sections "${waiting[@]}"
+        [[ -n "$failed" ]] || wait_for_beside
+    else
+        run_sections "${waiting[@]}" "${computing[@]}"
+    fi
+}
 
 main() {
     local chosen=() section
@@ -174,10 +249,7 @@ main() {
     mkdir -p "$LOGS"
     "$ROOT/scripts/setup.sh"
     export_wasm_toolchain
-    for section in "${chosen[@]}"; do
-        run_section "$section"
-        [[ -z "$failed" ]] || break
-    done
+    run_chosen "${chosen[@]}"
     print_summary
     [[ -z "$failed" ]] || die "the section '$failed' failed" "its log: $LOGS/$failed.log" \
         "to run it again: scripts/test.sh --only $failed"
