@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures the calls of Assay's pallets and writes their weights: pallets/*/src/weights.rs.
 #
-# Usage: scripts/benchmark.sh [PALLET]...    (default: jobs models providers)
+# Usage: scripts/benchmark.sh [PALLET]...    (default: disputes jobs models providers)
 #
 # Leave the machine alone meanwhile. The runtime is built once more, with its benchmarks: some 20 minutes on two cores
 # the first time. The run takes some 10.
@@ -25,7 +25,7 @@ benchmark() {
 
 main() {
     [[ "${1:-}" != --help ]] || { usage_of "${BASH_SOURCE[0]}" && exit; }
-    (($#)) || set -- jobs models providers
+    (($#)) || set -- disputes jobs models providers
     "$ROOT/scripts/setup.sh"
     export_wasm_toolchain
     heading "The runtime with its benchmarks"

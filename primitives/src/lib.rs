@@ -12,7 +12,10 @@ use scale_info::TypeInfo;
 use sp_core::H256;
 use sp_runtime::{traits::AtLeast32BitUnsigned, DispatchError, DispatchResult, Perbill};
 
+mod disputes;
 pub mod worker_key;
+
+pub use disputes::{shown_key, ClaimId, Claims, DisputeTerms, DisputedClaim, Verdict, MAX_REVEALS};
 
 /// Identifies a model: a family of versions under one owner.
 pub type ModelId = u32;
@@ -60,6 +63,16 @@ pub trait Versions<AccountId> {
     /// Creates a version with the given input length and `max_steps`, and returns it.
     #[cfg(feature = "runtime-benchmarks")]
     fn benchmark_version(owner: &AccountId, input_len: u32, max_steps: u64) -> VersionId;
+}
+
+/// What `disputes` needs of the registry of models.
+pub trait Programs {
+    /// The code of the program with this hash.
+    fn code(program: H256) -> Option<Vec<u8>>;
+
+    /// Stores a program of about `len` bytes whose loading takes long, and that halts in its first step.
+    #[cfg(feature = "runtime-benchmarks")]
+    fn benchmark_program(len: u32) -> H256;
 }
 
 /// The price of running a version once, at one provider.
@@ -187,30 +200,6 @@ pub trait Providers<AccountId, Balance> {
     /// Makes `count` offers of `version` by providers that fit `exposure`.
     #[cfg(feature = "runtime-benchmarks")]
     fn benchmark_fill_offers(version: VersionId, count: u32, exposure: Balance);
-}
-
-/// What a dispute decided about a job's claim.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen)]
-pub enum Verdict<AccountId> {
-    /// The claim is false. The challenger, if one is registered, is rewarded.
-    Disproved {
-        /// Who is rewarded.
-        challenger: Option<AccountId>,
-    },
-}
-
-/// What `disputes` needs of `jobs`: the hooks through which a dispute holds and ends a claim.
-pub trait Claims<AccountId> {
-    /// Keeps the claim of `job` from becoming final until [`Claims::unhold`]. Holds count.
-    ///
-    /// Fails where the job has no claim inside its challenge window.
-    fn hold(job: JobId) -> DispatchResult;
-
-    /// Ends one hold.
-    fn unhold(job: JobId) -> DispatchResult;
-
-    /// Ends the claim of `job` by `verdict`.
-    fn judge(job: JobId, verdict: Verdict<AccountId>) -> DispatchResult;
 }
 
 /// How a job ended, as its requester sees it.

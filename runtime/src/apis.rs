@@ -2,11 +2,11 @@
 
 use crate::{
     configs::ConsensusHook, constants::SLOT_DURATION, presets, AccountId, AuraId, Balance, Block,
-    BlockNumber, Executive, Hash, InherentDataExt, Jobs, Models, Nonce, ParachainSystem, Providers, Runtime,
-    RuntimeCall, RuntimeGenesisConfig, SessionKeys, System, TransactionPayment, VERSION,
+    BlockNumber, Disputes, Executive, Hash, InherentDataExt, Jobs, Models, Nonce, ParachainSystem, Providers,
+    Runtime, RuntimeCall, RuntimeGenesisConfig, SessionKeys, System, TransactionPayment, VERSION,
 };
 use alloc::vec::Vec;
-use assay_primitives::{worker_key::WorkerId, JobId, ModelId, VersionId};
+use assay_primitives::{worker_key::WorkerId, ClaimId, JobId, ModelId, VersionId};
 use frame_support::{
     genesis_builder_helper::{build_state, get_preset},
     weights::Weight,
@@ -233,6 +233,18 @@ impl_runtime_apis! {
             version: VersionId,
         ) -> Vec<pallet_providers::OfferInfo<AccountId, Balance, BlockNumber>> {
             Providers::offer_infos(version)
+        }
+    }
+
+    impl pallet_disputes::runtime_api::DisputesApi<Block, AccountId, Balance, BlockNumber> for Runtime {
+        fn challenges(
+            claim: ClaimId,
+        ) -> Vec<pallet_disputes::ChallengeInfo<AccountId, Balance, BlockNumber>> {
+            Disputes::challenges_of(claim)
+        }
+
+        fn owed_reveals(claim: ClaimId) -> Vec<pallet_disputes::OwedReveal<BlockNumber>> {
+            Disputes::owed_reveals(claim)
         }
     }
 

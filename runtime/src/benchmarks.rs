@@ -1,6 +1,6 @@
 //! The benchmarks of Assay's own pallets. The SDK's pallets bring their weights along.
 
-use crate::{AllPalletsWithSystem, Jobs, Models, Providers, Runtime};
+use crate::{AllPalletsWithSystem, Disputes, Jobs, Models, Providers, Runtime};
 use alloc::{string::String, vec::Vec};
 use frame_benchmarking::{
     add_benchmark, define_benchmarks, list_benchmark, BenchmarkBatch, BenchmarkConfig, BenchmarkList,
@@ -8,6 +8,7 @@ use frame_benchmarking::{
 use frame_support::traits::{StorageInfo, StorageInfoTrait, WhitelistedStorageKeys};
 
 define_benchmarks!(
+    [pallet_disputes, Disputes]
     [pallet_jobs, Jobs]
     [pallet_models, Models]
     [pallet_providers, Providers]

@@ -154,6 +154,8 @@ mod runtime {
     pub type Jobs = pallet_jobs;
     #[runtime::pallet_index(43)]
     pub type Worker = pallet_worker;
+    #[runtime::pallet_index(44)]
+    pub type Disputes = pallet_disputes;
 }
 
 // What the relay chain's validators execute.

@@ -6,6 +6,7 @@ use crate::{
     SessionKeys, SudoConfig,
 };
 use alloc::{vec, vec::Vec};
+use assay_primitives::DisputeTerms;
 use frame_support::{build_struct_json_patch, traits::Get};
 use pallet_jobs::JobParameters;
 use serde_json::Value;
@@ -63,6 +64,12 @@ fn job_parameters() -> JobParameters<Balance, BlockNumber> {
         challenger_share: Perbill::from_percent(20),
         compensation_share: Perbill::from_percent(20),
         protocol_share: Perbill::from_percent(2),
+        dispute: DisputeTerms {
+            bond: 10 * UNIT,
+            burn_share: Perbill::from_percent(20),
+            move_time: 30 * MINUTES,
+            reveal_time: 30 * MINUTES,
+        },
         deposit_base: 10 * MILLIUNIT,
         deposit_per_byte: MICROUNIT,
     }
@@ -76,6 +83,11 @@ fn development_parameters() -> JobParameters<Balance, BlockNumber> {
         claim_deadline: 20,
         challenge_window: 5,
         retention: 200,
+        dispute: DisputeTerms {
+            move_time: 10,
+            reveal_time: 10,
+            ..job_parameters().dispute
+        },
         ..job_parameters()
     }
 }

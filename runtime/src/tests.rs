@@ -1,5 +1,7 @@
 //! Tests of the runtime as it is configured.
 
+mod economics;
+
 use crate::{constants::*, presets, AccountId, Balance, BlockNumber, Runtime, RuntimeCall};
 use frame_support::{
     traits::{Get, InstanceFilter, Randomness},

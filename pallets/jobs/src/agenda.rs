@@ -2,16 +2,12 @@
 //!
 //! Every open job has exactly one entry, at the block after the last one of its present state, save
 //! for a job whose claim is held: it gets its entry back with the end of the last hold. A finished
-//! job has an entry as long as its output stays in state. The cursor never moves past a block whose
-//! entries are not all served, so nothing is lost when a block cannot serve them all.
+//! job has an entry as long as its output stays in state.
 
 use crate::{types::*, weights::WeightInfo, Agenda, Config, Error, Jobs, NextDue, Pallet};
+use assay_agenda::Pace;
 use assay_primitives::{JobId, JobOutcome, Providers};
-use frame_support::{
-    ensure,
-    traits::Get,
-    weights::{Weight, WeightMeter},
-};
+use frame_support::{ensure, traits::Get, weights::Weight};
 use frame_system::pallet_prelude::BlockNumberFor;
 use sp_runtime::{
     traits::{One, Saturating},
@@ -53,33 +49,24 @@ impl<T: Config> Pallet<T> {
             .max(T::WeightInfo::due_prune())
     }
 
-    /// Serves entries from the oldest block on until all that are due are served, their number
-    /// reaches `MaxDuePerBlock`, or `limit` and [`Self::agenda_limit`] have no room for one more.
-    /// Returns the weight.
+    /// Serves what is due, with at most `limit` and [`Self::agenda_limit`] of weight. Returns the weight.
     pub(crate) fn serve_agenda(now: BlockNumberFor<T>, limit: Weight) -> Weight {
-        let mut meter = WeightMeter::with_limit(limit.min(Self::agenda_limit()));
-        if meter.try_consume(T::WeightInfo::agenda_base()).is_err() {
-            return Weight::zero();
+        let pace = Pace {
+            limit: limit.min(Self::agenda_limit()),
+            ..Self::pace()
+        };
+        assay_agenda::serve::<_, _, NextDue<T>, Agenda<T>>(now, pace, |id| Self::serve(id, now))
+    }
+
+    /// What the agenda may take of a block.
+    pub(crate) fn pace() -> Pace {
+        Pace {
+            limit: Self::agenda_limit(),
+            most: T::MaxDuePerBlock::get(),
+            base: T::WeightInfo::agenda_base(),
+            look: T::WeightInfo::agenda_look(),
+            heaviest: Self::heaviest_due(),
         }
-        let room_for_one = Self::heaviest_due().saturating_add(T::WeightInfo::agenda_look());
-        let mut left = T::MaxDuePerBlock::get();
-        let mut block = NextDue::<T>::get().unwrap_or(now);
-        while block <= now {
-            let mut entries = Agenda::<T>::drain_prefix(block);
-            loop {
-                if left == 0 || !meter.can_consume(room_for_one) {
-                    NextDue::<T>::put(block);
-                    return meter.consumed();
-                }
-                meter.consume(T::WeightInfo::agenda_look());
-                let Some((id, ())) = entries.next() else { break };
-                left = left.saturating_sub(1);
-                meter.consume(Self::serve(id, now));
-            }
-            block.saturating_inc();
-        }
-        NextDue::<T>::put(block);
-        meter.consumed()
     }
 
     /// Does what is due with `id`, whose entry is off the agenda. Returns the weight.

@@ -11,7 +11,7 @@ use assay_engine::{
 };
 use assay_primitives::{
     worker_key::{WorkerId, WorkerSignature},
-    JobId, Price, Providers as _, VersionId, Versions as _,
+    ClaimId, JobId, Price, Providers as _, VersionId, Versions as _,
 };
 use frame_benchmarking::v2::*;
 use frame_support::{
@@ -24,6 +24,7 @@ use frame_support::{
     weights::Weight,
 };
 use frame_system::{pallet_prelude::BlockNumberFor, RawOrigin};
+use sp_core::H256;
 use sp_runtime::{
     traits::{One, Saturating},
     RuntimeAppPublic,
@@ -182,6 +183,28 @@ fn claimed<T: Config>() -> JobId {
         }
     });
     id
+}
+
+/// A claim as [`claimed`] makes it, but of `program`, with so many steps and this trace root.
+pub(crate) fn insert_claim<T: Config>(
+    program: H256,
+    steps: u64,
+    root: &dyn Fn(&T::AccountId, JobId) -> H256,
+) -> ClaimId {
+    let id = claimed::<T>();
+    crowd::<T>(id);
+    Jobs::<T>::mutate(id, |job| {
+        if let Some(Job {
+            state: JobState::Claimed { claim, provider, .. },
+            ..
+        }) = job
+        {
+            claim.program = program;
+            claim.steps = steps;
+            claim.trace_root = root(provider, id);
+        }
+    });
+    ClaimId { job: id, attempt: 0 }
 }
 
 #[benchmarks]

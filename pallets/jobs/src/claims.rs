@@ -3,14 +3,17 @@
 use crate::{
     rejection::Rejection, types::*, AssignedTo, Config, Error, Event, Inputs, Jobs, Outputs, Pallet,
 };
+use alloc::vec::Vec;
 use assay_engine::{
     claim::{Claim, ClaimTerms, Ending, Opening},
     limits::{CHUNK_LEN, ENGINE_VERSION, MAX_OUTPUT_LEN},
     memory::ProofNode,
+    trace::TraceId,
     Status,
 };
 use assay_primitives::{
-    worker_key::WorkerSignature, Claims, JobId, Price, ProviderOutcome, Providers, Verdict, Versions,
+    shown_key, worker_key::WorkerSignature, ClaimId, Claims, DisputedClaim, JobId, Price, ProviderOutcome,
+    Providers, Verdict, Versions,
 };
 use codec::Encode;
 use frame_support::{
@@ -33,12 +36,16 @@ const MAX_LONGEVITY: u64 = 64;
 /// Claims go before what pays a usual fee: they have a deadline, and there is one for each job.
 const PRIORITY: TransactionPriority = TransactionPriority::MAX / 2;
 
+type DisputedClaimOf<T> =
+    DisputedClaim<<T as frame_system::Config>::AccountId, BalanceOf<T>, BlockNumberFor<T>>;
+
 /// A claim that passed every check, and what it is about.
 pub(crate) struct Checked<T: Config> {
     job: JobOf<T>,
     provider: T::AccountId,
     price: Price<BalanceOf<T>>,
     deadline: BlockNumberFor<T>,
+    program: H256,
     ending: Ending,
 }
 
@@ -96,6 +103,7 @@ impl<T: Config> Pallet<T> {
             provider,
             price,
             deadline,
+            program: version.program,
             ending,
         })
     }
@@ -122,6 +130,7 @@ impl<T: Config> Pallet<T> {
             mut job,
             provider,
             price,
+            program,
             ending,
             ..
         } = Self::check_claim(id, claim, signature).map_err(Error::<T>::from)?;
@@ -136,12 +145,14 @@ impl<T: Config> Pallet<T> {
         };
         let summary = ClaimSummary {
             engine_version: ENGINE_VERSION,
+            program,
             steps: claim.steps,
             trace_root: H256(claim.trace_root),
             end_state: H256(claim.end.hash()),
             output_hash: H256(blake2_256(&output)),
             ending: summary_ending,
         };
+        show_trace(id, provider.clone().into(), claim);
         let window_end = Self::now().saturating_add(job.terms.challenge_window);
         Self::unschedule(id, &job);
         AssignedTo::<T>::remove(&provider, id);
@@ -166,6 +177,15 @@ impl<T: Config> Pallet<T> {
     }
 }
 
+/// Leaves the leaves of a trace that is public whole to the nodes' off-chain databases, for who compares
+/// it with its own.
+fn show_trace(job: JobId, author: [u8; 32], claim: &Claim) {
+    if let Opening::Whole(states) = &claim.opening {
+        let leaves = TraceId { author, job }.leaves(states).collect::<Vec<_>>();
+        sp_io::offchain_index::set(&shown_key(&H256(claim.trace_root)), &leaves.encode());
+    }
+}
+
 /// What the weight of a claim depends on: the bytes of its output's chunks and the hashes that open
 /// its trace. A claim above the limits is refused before either is looked at.
 pub(crate) fn claim_size(claim: &Claim) -> (u32, u32) {
@@ -186,75 +206,136 @@ fn output_chunks(claim: &Claim) -> usize {
     nodes.filter(|node| matches!(node, ProofNode::Chunk(_))).count()
 }
 
-impl<T: Config> Claims<T::AccountId> for Pallet<T> {
-    fn hold(id: JobId) -> DispatchResult {
-        let mut job = Jobs::<T>::get(id).ok_or(Error::<T>::NotFound)?;
-        let JobState::Claimed {
-            window_end, holds, ..
-        } = &mut job.state
-        else {
-            return Err(Error::<T>::NotClaimed.into());
-        };
-        ensure!(Self::now() <= *window_end, Error::<T>::WindowClosed);
-        *holds = holds.checked_add(1).ok_or(Error::<T>::TooManyHolds)?;
-        let holds = *holds;
-        Self::unschedule(id, &job);
+impl<T: Config> Claims<T::AccountId, BalanceOf<T>, BlockNumberFor<T>> for Pallet<T> {
+    fn disputed(id: ClaimId) -> Option<DisputedClaimOf<T>> {
+        let Claimed {
+            job,
+            provider,
+            claim,
+            window_end,
+            holds,
+        } = Self::claimed(id).ok()?;
+        (holds > 0 || Self::now() <= window_end).then_some(DisputedClaim {
+            provider,
+            version: job.version,
+            engine_version: claim.engine_version,
+            program: claim.program,
+            steps: claim.steps,
+            trace_root: claim.trace_root,
+            terms: job.terms.dispute,
+        })
+    }
+
+    fn hold(id: ClaimId) -> DispatchResult {
+        let Claimed {
+            mut job,
+            window_end,
+            holds,
+            ..
+        } = Self::claimed(id)?;
+        ensure!(Self::now() <= window_end, Error::<T>::WindowClosed);
+        let holds = holds.checked_add(1).ok_or(Error::<T>::TooManyHolds)?;
+        Self::unschedule(id.job, &job);
         job.due = None;
-        Jobs::<T>::insert(id, job);
-        Self::deposit_event(Event::Held { job: id, holds });
+        set_holds(&mut job, holds);
+        Jobs::<T>::insert(id.job, job);
+        Self::deposit_event(Event::Held { job: id.job, holds });
         Ok(())
     }
 
-    fn unhold(id: JobId) -> DispatchResult {
-        let mut job = Jobs::<T>::get(id).ok_or(Error::<T>::NotFound)?;
-        let JobState::Claimed {
-            window_end, holds, ..
-        } = &mut job.state
-        else {
-            return Err(Error::<T>::NotClaimed.into());
-        };
-        *holds = holds.checked_sub(1).ok_or(Error::<T>::NotHeld)?;
-        let (holds, last) = (*holds, (*window_end).max(Self::now()));
+    fn unhold(id: ClaimId) -> DispatchResult {
+        let Claimed {
+            mut job,
+            window_end,
+            holds,
+            ..
+        } = Self::claimed(id)?;
+        let holds = holds.checked_sub(1).ok_or(Error::<T>::NotHeld)?;
+        set_holds(&mut job, holds);
         if holds == 0 {
-            Self::put_due(id, job, Self::after(last));
+            Self::put_due(id.job, job, Self::after(window_end.max(Self::now())));
         } else {
-            Jobs::<T>::insert(id, job);
+            Jobs::<T>::insert(id.job, job);
         }
-        Self::deposit_event(Event::Unheld { job: id, holds });
+        Self::deposit_event(Event::Unheld { job: id.job, holds });
         Ok(())
+    }
+
+    fn holds(id: ClaimId) -> u32 {
+        Self::claimed(id).map_or(0, |claimed| claimed.holds)
     }
 
     #[transactional]
-    fn judge(id: JobId, verdict: Verdict<T::AccountId>) -> DispatchResult {
+    fn judge(id: ClaimId, verdict: Verdict<T::AccountId>) -> DispatchResult {
         let Verdict::Disproved { challenger } = verdict;
-        let job = Jobs::<T>::get(id).ok_or(Error::<T>::NotFound)?;
+        let Claimed {
+            job,
+            provider,
+            window_end,
+            holds,
+            ..
+        } = Self::claimed(id)?;
+        let now = Self::now();
+        ensure!(holds > 0 || now <= window_end, Error::<T>::WindowClosed);
+        Self::unschedule(id.job, &job);
+        Outputs::<T>::remove(id.job);
+        let slashed = Self::slash_disproved(&job, &provider, challenger.as_ref());
+        T::Providers::release(&provider, job.version, job.exposure, ProviderOutcome::Disproved);
+        Self::deposit_event(Event::Disproved {
+            job: id.job,
+            provider: provider.clone(),
+            challenger,
+            slashed,
+        });
+        Self::retry_without(id.job, job, provider, now);
+        Ok(())
+    }
+
+    #[cfg(feature = "runtime-benchmarks")]
+    fn benchmark_claim(program: H256, steps: u64, root: &dyn Fn(&T::AccountId, JobId) -> H256) -> ClaimId {
+        crate::benchmarking::insert_claim::<T>(program, steps, root)
+    }
+}
+
+/// A job's claim.
+struct Claimed<T: Config> {
+    job: JobOf<T>,
+    provider: T::AccountId,
+    claim: ClaimSummary,
+    window_end: BlockNumberFor<T>,
+    holds: u32,
+}
+
+fn set_holds<AccountId, Balance, BlockNumber>(job: &mut Job<AccountId, Balance, BlockNumber>, count: u32) {
+    if let JobState::Claimed { holds, .. } = &mut job.state {
+        *holds = count;
+    }
+}
+
+impl<T: Config> Pallet<T> {
+    /// Fails where there is no such job, or this claim of it is not in state.
+    fn claimed(id: ClaimId) -> Result<Claimed<T>, Error<T>> {
+        let job = Jobs::<T>::get(id.job).ok_or(Error::<T>::NotFound)?;
+        ensure!(Self::attempt(&job) == id.attempt, Error::<T>::NotClaimed);
         let JobState::Claimed {
             provider,
+            claim,
             window_end,
             holds,
             ..
         } = job.state.clone()
         else {
-            return Err(Error::<T>::NotClaimed.into());
+            return Err(Error::<T>::NotClaimed);
         };
-        let now = Self::now();
-        ensure!(holds > 0 || now <= window_end, Error::<T>::WindowClosed);
-        Self::unschedule(id, &job);
-        Outputs::<T>::remove(id);
-        let slashed = Self::slash_disproved(&job, &provider, challenger.as_ref());
-        T::Providers::release(&provider, job.version, job.exposure, ProviderOutcome::Disproved);
-        Self::deposit_event(Event::Disproved {
-            job: id,
-            provider: provider.clone(),
-            challenger,
-            slashed,
-        });
-        Self::retry_without(id, job, provider, now);
-        Ok(())
+        Ok(Claimed {
+            job,
+            provider,
+            claim,
+            window_end,
+            holds,
+        })
     }
-}
 
-impl<T: Config> Pallet<T> {
     /// Slashes the provider of a false claim: a share to the challenger, a share to the requester,
     /// the rest burnt. Returns the plancks that it lost.
     fn slash_disproved(

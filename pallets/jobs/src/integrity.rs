@@ -20,14 +20,8 @@ impl<T: Config> Pallet<T> {
         );
 
         let limit = Self::agenda_limit();
-        let look = T::WeightInfo::agenda_look();
         let calls = [
-            (
-                "the agenda",
-                T::WeightInfo::agenda_base()
-                    .saturating_add(look)
-                    .saturating_add(Self::heaviest_due()),
-            ),
+            ("the agenda", Self::pace().least()),
             ("request", T::WeightInfo::request(MAX_INPUT_LEN)),
             ("cancel", T::WeightInfo::cancel()),
             (

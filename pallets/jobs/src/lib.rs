@@ -108,8 +108,8 @@ pub mod pallet {
         #[pallet::constant]
         type MaxDuePerBlock: Get<u32>;
 
-        /// The most blocks from a job's request to its end that parameters may allow. What holds a
-        /// claim, and an agenda that is behind, come on top. Stake must take longer to unbond.
+        /// The most blocks from a job's request to its end that parameters may allow, disputes included.
+        /// An agenda that is behind comes on top. Stake must take longer to unbond.
         #[pallet::constant]
         type MaxJobDuration: Get<BlockNumberFor<Self>>;
 
@@ -384,6 +384,8 @@ pub mod pallet {
         ShareTooLarge,
         /// A false claim would cost less than none, or less than what a job pays.
         PenaltyTooSmall,
+        /// A challenge would cost nothing.
+        ZeroBond,
     }
 
     #[pallet::call]
@@ -482,7 +484,7 @@ pub mod pallet {
         ///
         /// Errors: [`Error::ZeroDuration`], [`Error::AttemptsOutOfRange`],
         /// [`Error::DurationTooLong`], [`Error::ZeroExposure`], [`Error::ShareTooLarge`],
-        /// [`Error::PenaltyTooSmall`].
+        /// [`Error::PenaltyTooSmall`], [`Error::ZeroBond`].
         #[pallet::call_index(4)]
         #[pallet::weight(T::WeightInfo::set_parameters())]
         pub fn set_parameters(origin: OriginFor<T>, parameters: ParametersOf<T>) -> DispatchResult {

@@ -1,10 +1,14 @@
-//! A runtime with this pallet, the real models and providers, and helpers for its tests.
+//! A runtime with this pallet and all others that it meets, and helpers for its tests.
 
 use crate::*;
-use assay_engine::{claim::Claim, trace::TraceId, Executor, Hash, Machine, Program, Status, WasmiExecutor};
+use assay_engine::{
+    claim::Claim,
+    trace::{TraceId, TraceTree},
+    Executor, Hash, Machine, Program, Status, WasmiExecutor,
+};
 use assay_primitives::{
     worker_key::{WorkerId, WorkerPair, WorkerSignature},
-    JobId, JobOutcome, OnJobEnd, Price, Providers as _, VersionId,
+    ClaimId, DisputeTerms, JobId, JobOutcome, OnJobEnd, Price, Providers as _, VersionId,
 };
 use frame_support::{
     assert_ok, derive_impl, parameter_types,
@@ -87,6 +91,8 @@ mod runtime {
     pub type Providers = pallet_providers::Pallet<Test>;
     #[runtime::pallet_index(4)]
     pub type Jobs = crate::Pallet<Test>;
+    #[runtime::pallet_index(5)]
+    pub type Disputes = pallet_disputes::Pallet<Test>;
 }
 
 parameter_types! {
@@ -115,7 +121,7 @@ parameter_types! {
     pub const OfferDeposit: Balance = 100;
     pub ProtocolAccount: AccountId = PROTOCOL;
     pub static MaxDuePerBlock: u32 = 16;
-    pub static MaxJobDuration: u64 = 2_400;
+    pub static MaxJobDuration: u64 = 4_800;
     pub static Ended: Vec<(JobId, AccountId, JobOutcome, Vec<u8>)> = vec![];
     pub static RandomSeed: u64 = 0;
 }
@@ -148,8 +154,8 @@ impl pallet_providers::Config for Test {
     type Versions = Models;
     type MinBond = MinBond;
     type OfferDeposit = OfferDeposit;
-    type UnbondingPeriod = ConstU64<3_000>;
-    type LongestJob = ConstU64<2_400>;
+    type UnbondingPeriod = ConstU64<6_000>;
+    type LongestJob = ConstU64<4_800>;
     type MaxUnbonding = ConstU32<4>;
     type MaxOffersPerVersion = ConstU32<64>;
     type MaxOffersPerProvider = ConstU32<4>;
@@ -168,6 +174,15 @@ impl Config for Test {
     type MaxDuePerBlock = MaxDuePerBlock;
     type MaxJobDuration = MaxJobDuration;
     type WeightInfo = weights::SubstrateWeight<Test>;
+}
+
+impl pallet_disputes::Config for Test {
+    type Fungible = Balances;
+    type RuntimeHoldReason = RuntimeHoldReason;
+    type Claims = Jobs;
+    type Programs = Models;
+    type MaxDuePerBlock = MaxDuePerBlock;
+    type WeightInfo = pallet_disputes::weights::SubstrateWeight<Test>;
 }
 
 /// Gives what the test chooses.
@@ -208,6 +223,12 @@ pub fn rules() -> ParametersOf<Test> {
         challenger_share: Perbill::from_percent(20),
         compensation_share: Perbill::from_percent(25),
         protocol_share: Perbill::from_percent(10),
+        dispute: DisputeTerms {
+            bond: 700,
+            burn_share: Perbill::from_percent(20),
+            move_time: 3,
+            reveal_time: 2,
+        },
         deposit_base: 50,
         deposit_per_byte: 2,
     }
@@ -274,7 +295,7 @@ impl ExtBuilder {
         ext.register_extension(KeystoreExt::new(MemoryKeystore::new()));
         ext.execute_with(|| {
             MaxDuePerBlock::set(16);
-            MaxJobDuration::set(2_400);
+            MaxJobDuration::set(4_800);
             RandomSeed::set(0);
             System::set_block_number(1);
             poll(1);
@@ -300,6 +321,7 @@ impl ExtBuilder {
 /// Checks the state of this pallet, and that the others agree with it.
 pub fn check_state() {
     assert_ok!(Jobs::do_try_state());
+    assert_ok!(Disputes::do_try_state());
     let jobs = crate::Jobs::<Test>::iter_values().collect::<Vec<_>>();
     for who in EVERYBODY {
         let escrow = jobs
@@ -451,46 +473,62 @@ pub fn receipt(id: JobId) -> ReceiptOf<Test> {
     Receipts::<Test>::get(id).expect("the job is finished")
 }
 
+/// The claim of `id` that is in state, or would be.
+pub fn claim_id(id: JobId) -> ClaimId {
+    let job = crate::Jobs::<Test>::get(id);
+    ClaimId {
+        job: id,
+        attempt: job.map_or(0, |job| Jobs::attempt(&job)),
+    }
+}
+
 /// Who has `id`.
 pub fn provider_of(id: JobId) -> AccountId {
     state(id).provider().cloned().expect("somebody has the job")
 }
 
-type Run = (Vec<Hash>, Machine);
+/// The state hashes of a run, and the machine at each.
+pub type Run = (Vec<Hash>, Vec<Machine>);
 
 thread_local! {
     static RUNS: RefCell<BTreeMap<Vec<u8>, Run>> = Default::default();
 }
 
+/// Does something with the program, which compiles once per thread.
+pub fn with_program<R>(act: impl FnOnce(&WasmiExecutor, &<WasmiExecutor as Executor>::Module) -> R) -> R {
+    thread_local! {
+        static PROGRAM_OF_THREAD: (WasmiExecutor, <WasmiExecutor as Executor>::Module) = {
+            let code = wat::parse_str(PROGRAM).expect("well formed");
+            let executor = WasmiExecutor::new();
+            let module = executor.load(&Program::new(code).expect("keeps the rules")).expect("compiles");
+            (executor, module)
+        };
+    }
+    PROGRAM_OF_THREAD.with(|(executor, module)| act(executor, module))
+}
+
 /// Runs the program on `input`, once per thread.
-fn run(input: &[u8]) -> Run {
+pub fn run(input: &[u8]) -> Run {
     let compute = || {
-        let program = Program::new(wat::parse_str(PROGRAM).expect("well formed")).expect("keeps the rules");
-        let executor = WasmiExecutor::new();
-        let module = executor.load(&program).expect("compiles");
-        let mut machine = Machine::new(&[], input);
-        let mut states = vec![machine.state_hash()];
-        while machine.status() == Status::Running && machine.steps() < MAX_STEPS {
-            machine.step(&executor, &module).expect("runs");
-            states.push(machine.state_hash());
-        }
-        (states, machine)
+        with_program(|executor, module| {
+            let mut machine = Machine::new(&[], input);
+            let (mut states, mut machines) = (vec![machine.state_hash()], vec![machine.clone()]);
+            while machine.status() == Status::Running && machine.steps() < MAX_STEPS {
+                machine.step(executor, module).expect("runs");
+                states.push(machine.state_hash());
+                machines.push(machine.clone());
+            }
+            (states, machines)
+        })
     };
     RUNS.with_borrow_mut(|runs| runs.entry(input.to_vec()).or_insert_with(compute).clone())
 }
 
 /// The right claim for `id`, by `author`.
 pub fn claim_by(author: &AccountId, id: JobId) -> Claim {
-    let (states, mut machine) = run(&Inputs::<Test>::get(id).expect("the job is open"));
-    Claim::new(
-        TraceId {
-            author: author.clone().into(),
-            job: id,
-        },
-        &states,
-        &mut machine,
-    )
-    .expect("the run is whole")
+    let (states, mut machines) = run(&Inputs::<Test>::get(id).expect("the job is open"));
+    let end = machines.last_mut().expect("has a start");
+    Claim::new(trace_id(author, id), &states, end).expect("the run is whole")
 }
 
 /// The right claim for `id`, by its provider.
@@ -500,23 +538,41 @@ pub fn right_claim(id: JobId) -> Claim {
 
 /// A claim for `id` that no honest run gives, but that cannot be told from a right one without a step.
 pub fn false_claim(id: JobId) -> Claim {
-    let author = provider_of(id);
-    let (mut states, mut machine) = run(&Inputs::<Test>::get(id).expect("the job is open"));
-    let count = states.len();
-    machine
-        .memory()
-        .write(assay_engine::memory::Region::Output.start(), b"lies")
-        .expect("writes");
-    states[count - 1] = machine.state_hash();
-    Claim::new(
-        TraceId {
-            author: author.into(),
-            job: id,
-        },
-        &states,
-        &mut machine,
-    )
-    .expect("the run is whole")
+    let (states, mut end) = false_run(&Inputs::<Test>::get(id).expect("the job is open"));
+    Claim::new(trace_id(&provider_of(id), id), &states, &mut end).expect("the run is whole")
+}
+
+/// A run whose last state has another output.
+fn false_run(input: &[u8]) -> (Vec<Hash>, Machine) {
+    let (mut states, mut machines) = run(input);
+    let mut end = machines.pop().expect("has a start");
+    let output = assay_engine::memory::Region::Output.start();
+    end.memory().write(output, b"lies").expect("writes");
+    *states.last_mut().expect("has a start") = end.state_hash();
+    (states, end)
+}
+
+pub fn trace_id(author: &AccountId, job: JobId) -> TraceId {
+    TraceId {
+        author: author.clone().into(),
+        job,
+    }
+}
+
+/// The tree that the claim of `id` commits to, and whether it is the right one.
+pub fn claimed_tree(id: JobId) -> (TraceTree, bool) {
+    let JobState::Claimed { claim, provider, .. } = state(id) else {
+        panic!("the claim is in")
+    };
+    let input = Inputs::<Test>::get(id).expect("the job is open");
+    let tree = |states: &[Hash]| TraceTree::new(trace_id(&provider, id), states);
+    let right = tree(&run(&input).0);
+    if right.root() == claim.trace_root.0 {
+        return (right, true);
+    }
+    let wrong = tree(&false_run(&input).0);
+    assert_eq!(wrong.root(), claim.trace_root.0, "tests lie in one way");
+    (wrong, false)
 }
 
 /// `claim` signed by the worker of `provider`.
@@ -596,7 +652,9 @@ pub fn run_to(block: u64) {
 pub fn poll(now: u64) -> Weight {
     let mut meter = WeightMeter::new();
     Jobs::on_poll(now, &mut meter);
-    meter.consumed()
+    let consumed = meter.consumed();
+    Disputes::on_poll(now, &mut meter);
+    consumed
 }
 
 pub fn held(reason: HoldReason, who: &AccountId) -> Balance {
@@ -642,16 +700,8 @@ pub fn registered_worker(provider: &AccountId) -> Option<WorkerId> {
 
 /// A claim for `id` that stops after `steps` of a run that goes on.
 pub fn unfinished_claim(id: JobId, steps: u64) -> Claim {
-    let (mut states, _) = run(&Inputs::<Test>::get(id).expect("the job is open"));
-    let count = usize::try_from(steps).expect("few") + 1;
-    states.truncate(count);
-    let program = Program::new(wat::parse_str(PROGRAM).expect("well formed")).expect("keeps the rules");
-    let executor = WasmiExecutor::new();
-    let module = executor.load(&program).expect("compiles");
-    let mut machine = Machine::new(&[], &Inputs::<Test>::get(id).expect("the job is open"));
-    for _ in 0..steps {
-        machine.step(&executor, &module).expect("runs");
-    }
-    let author = provider_of(id).into();
-    Claim::new(TraceId { author, job: id }, &states, &mut machine).expect("the run is whole")
+    let (states, machines) = run(&Inputs::<Test>::get(id).expect("the job is open"));
+    let last = usize::try_from(steps).expect("few");
+    let mut end = machines[last].clone();
+    Claim::new(trace_id(&provider_of(id), id), &states[..=last], &mut end).expect("the run is whole")
 }

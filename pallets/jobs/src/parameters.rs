@@ -24,6 +24,8 @@ impl<T: Config> Pallet<T> {
             p.claim_deadline,
             p.challenge_window,
             p.retention,
+            p.dispute.move_time,
+            p.dispute.reveal_time,
         ];
         ensure!(
             durations.iter().all(|blocks| *blocks >= One::one()),
@@ -36,7 +38,8 @@ impl<T: Config> Pallet<T> {
         let attempt = p
             .queue_deadline
             .saturating_add(p.claim_deadline)
-            .saturating_add(p.challenge_window);
+            .saturating_add(p.challenge_window)
+            .saturating_add(p.dispute.longest());
         let longest = attempt.saturating_mul(u32::from(p.max_attempts).into());
         ensure!(
             longest.max(p.retention) <= T::MaxJobDuration::get(),
@@ -49,6 +52,7 @@ impl<T: Config> Pallet<T> {
                 && p.protocol_share <= MAX_PROTOCOL_SHARE,
             Error::<T>::ShareTooLarge
         );
+        ensure!(!p.dispute.bond.is_zero(), Error::<T>::ZeroBond);
         // Who lies can gain what the job pays at most, which is the exposure divided by the factor.
         let times_exposure =
             u64::from(p.exposure_factor).saturating_mul(p.disproof_penalty.deconstruct().into());

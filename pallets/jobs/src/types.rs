@@ -7,7 +7,7 @@ use assay_engine::{
     limits::{CHUNK_LEN, MAX_OUTPUT_LEN},
     TrapReason,
 };
-use assay_primitives::{JobOutcome, Price, VersionId};
+use assay_primitives::{DisputeTerms, JobOutcome, Price, VersionId};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{
     traits::{fungible, ConstU32},
@@ -98,6 +98,8 @@ pub struct JobParameters<Balance, BlockNumber> {
     pub compensation_share: Perbill,
     /// The share of a payment that goes to the protocol. At most [`MAX_PROTOCOL_SHARE`].
     pub protocol_share: Perbill,
+    /// The rules of disputes about claims.
+    pub dispute: DisputeTerms<Balance, BlockNumber>,
     /// Plancks that are held for the state of an open job, whatever its input.
     pub deposit_base: Balance,
     /// Plancks that are held for each byte of input.
@@ -120,6 +122,12 @@ impl<Balance: From<u32>, BlockNumber: From<u32>> Default for JobParameters<Balan
             challenger_share: Perbill::from_percent(20),
             compensation_share: Perbill::from_percent(20),
             protocol_share: Perbill::from_percent(2),
+            dispute: DisputeTerms {
+                bond: 1_000_000_000u32.into(),
+                burn_share: Perbill::from_percent(20),
+                move_time: 100u32.into(),
+                reveal_time: 100u32.into(),
+            },
             deposit_base: 0u32.into(),
             deposit_per_byte: 0u32.into(),
         }
@@ -213,6 +221,8 @@ impl<AccountId, Balance, BlockNumber> JobState<AccountId, Balance, BlockNumber> 
 pub struct ClaimSummary {
     /// The rules by which the claim was made and is judged.
     pub engine_version: u16,
+    /// Hash of the program's code.
+    pub program: H256,
     /// Steps that ran.
     pub steps: u64,
     /// Root of the trace.

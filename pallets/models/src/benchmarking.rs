@@ -73,9 +73,18 @@ fn program_code(len: u32) -> Vec<u8> {
 }
 
 fn uploaded_program<T: Config>(owner: &T::AccountId) -> H256 {
-    let program = Program::new(program_code(0)).expect("keeps the rules");
+    upload_program::<T>(owner, 0)
+}
+
+fn upload_program<T: Config>(owner: &T::AccountId, len: u32) -> H256 {
+    let program = Program::new(program_code(len)).expect("keeps the rules");
     Pallet::<T>::do_upload_program(owner.clone(), program.code().to_vec()).expect("new and paid");
     H256(program.hash())
+}
+
+/// For the benchmarks of who runs programs. Not the program that versions run.
+pub(crate) fn stored_program<T: Config>(len: u32) -> H256 {
+    upload_program::<T>(&funded::<T>("programmer"), len.max(132))
 }
 
 /// An upload of `len` bytes of which `segments` have arrived.

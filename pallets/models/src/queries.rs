@@ -3,7 +3,7 @@
 use crate::{versions::total_len, *};
 use alloc::vec::Vec;
 use assay_engine::limits::MAX_OUTPUT_LEN;
-use assay_primitives::{ModelId, VersionId};
+use assay_primitives::{ModelId, Programs, VersionId};
 use sp_core::H256;
 
 impl<T: Config> Pallet<T> {
@@ -42,5 +42,16 @@ impl<T: Config> Pallet<T> {
     /// The code of a program.
     pub fn program_code(program: H256) -> Option<Vec<u8>> {
         ProgramCode::<T>::get(program).map(|code| code.into_inner())
+    }
+}
+
+impl<T: Config> Programs for Pallet<T> {
+    fn code(program: H256) -> Option<Vec<u8>> {
+        Self::program_code(program)
+    }
+
+    #[cfg(feature = "runtime-benchmarks")]
+    fn benchmark_program(len: u32) -> H256 {
+        crate::benchmarking::stored_program::<T>(len)
     }
 }

@@ -1,7 +1,7 @@
 //! Assay's own pallets: what can be run, who runs it, and what was asked and answered.
 
 use crate::{
-    constants::*, AccountId, Balances, BlockNumber, Hash, Models, Providers, Runtime, RuntimeCall,
+    constants::*, AccountId, Balances, BlockNumber, Hash, Jobs, Models, Providers, Runtime, RuntimeCall,
     RuntimeHoldReason, System,
 };
 use assay_engine::limits::MAX_STEPS;
@@ -93,6 +93,15 @@ impl pallet_jobs::Config for Runtime {
     type RuntimeHoldReason = RuntimeHoldReason;
     type Versions = Models;
     type WeightInfo = pallet_jobs::weights::SubstrateWeight<Runtime>;
+}
+
+impl pallet_disputes::Config for Runtime {
+    type Claims = Jobs;
+    type Fungible = Balances;
+    type MaxDuePerBlock = ConstU32<32>;
+    type Programs = Models;
+    type RuntimeHoldReason = RuntimeHoldReason;
+    type WeightInfo = pallet_disputes::weights::SubstrateWeight<Runtime>;
 }
 
 impl pallet_worker::Config for Runtime {}

@@ -130,7 +130,7 @@ fn advance_assigns_nobody() {
 fn advance_fails_where_the_claim_is_held() {
     ExtBuilder::default().build_and_execute(|| {
         let job = claimed(&ALICE, ANSWER);
-        assert_ok!(<Jobs as assay_primitives::Claims<_>>::hold(job));
+        assert_ok!(<Jobs as assay_primitives::Claims<_, _, _>>::hold(claim_id(job)));
         System::set_block_number(50);
         assert_fails(&CAROL, Call::advance { job }, Error::<Test>::NotDue);
     });

@@ -61,6 +61,9 @@ fn claim_makes_the_answer_readable() {
         let output_hash = H256(blake2_256(&[ANSWER, 7, 0, 0]));
         let summary = ClaimSummary {
             engine_version: ENGINE_VERSION,
+            program: pallet_models::Versions::<Test>::get(VERSION)
+                .expect("published")
+                .program,
             steps: 1,
             trace_root: H256(claim.trace_root),
             end_state: H256(claim.end.hash()),

@@ -3,6 +3,7 @@
 mod agenda;
 mod assignment;
 mod claims;
+mod disputes;
 mod parameters;
 mod properties;
 mod requests;

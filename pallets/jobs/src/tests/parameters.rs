@@ -40,17 +40,21 @@ fn parameters_with_a_duration_of_no_blocks_are_refused() {
     refused_where(|rules| rules.claim_deadline = 0, Error::ZeroDuration);
     refused_where(|rules| rules.challenge_window = 0, Error::ZeroDuration);
     refused_where(|rules| rules.retention = 0, Error::ZeroDuration);
+    refused_where(|rules| rules.dispute.move_time = 0, Error::ZeroDuration);
+    refused_where(|rules| rules.dispute.reveal_time = 0, Error::ZeroDuration);
 }
 
 #[test]
 fn parameters_are_refused_where_jobs_could_last_too_long() {
-    // 3 * (10 + 5 + 785) = 2400.
-    refused_where(|rules| rules.challenge_window = 786, Error::DurationTooLong);
+    // 3 * (10 + 5 + 1567 + 4 * 3 + 3 * 2) = 4800.
+    refused_where(|rules| rules.challenge_window = 1_568, Error::DurationTooLong);
     refused_where(|rules| rules.challenge_window = u64::MAX, Error::DurationTooLong);
-    refused_where(|rules| rules.retention = 2_401, Error::DurationTooLong);
+    refused_where(|rules| rules.retention = 4_801, Error::DurationTooLong);
+    refused_where(|rules| rules.dispute.move_time = u64::MAX, Error::DurationTooLong);
+    refused_where(|rules| rules.dispute.reveal_time = 600, Error::DurationTooLong);
     ExtBuilder::default().build_and_execute(|| {
         let parameters = JobParameters {
-            challenge_window: 785,
+            challenge_window: 1_567,
             ..rules()
         };
         assert_ok!(Jobs::set_parameters(RuntimeOrigin::root(), parameters));
@@ -64,6 +68,11 @@ fn parameters_are_refused_where_attempts_are_none_or_too_many() {
         |rules| rules.max_attempts = MAX_ATTEMPTS + 1,
         Error::AttemptsOutOfRange,
     );
+}
+
+#[test]
+fn parameters_are_refused_where_a_challenge_costs_nothing() {
+    refused_where(|rules| rules.dispute.bond = 0, Error::ZeroBond);
 }
 
 #[test]

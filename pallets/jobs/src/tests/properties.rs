@@ -1,10 +1,12 @@
 //! Random sequences of everything that anybody can do, with every invariant checked in every block.
 
+use super::disputes;
 use crate::{
     mock::{Jobs, *},
     *,
 };
-use assay_primitives::{Claims, Price, Verdict};
+use assay_engine::search::Finding;
+use assay_primitives::{ClaimId, Claims, Price};
 use frame_support::traits::fungible::Inspect;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -34,15 +36,25 @@ enum Act {
     Advance {
         job: u64,
     },
-    Hold {
+    Challenge {
+        who: usize,
         job: u64,
     },
-    Unhold {
+    Ask {
+        who: usize,
         job: u64,
     },
-    Judge {
+    Reveal {
         job: u64,
-        challenger: Option<usize>,
+    },
+    Prove {
+        who: usize,
+        job: u64,
+    },
+    Settle {
+        who: usize,
+        job: u64,
+        attempt: u8,
     },
     Pause {
         provider: usize,
@@ -88,10 +100,12 @@ enum Act {
 
 const REQUESTERS: [AccountId; 3] = [ALICE, BOB, PAUL];
 const PROVIDERS: [AccountId; 3] = [PAUL, PETE, PIA];
+const CHALLENGERS: [AccountId; 4] = [CAROL, BOB, PETE, NOBODY];
 
 fn act() -> impl Strategy<Value = Act> {
     let job = 0..8u64;
     let who = 0..3usize;
+    let challenger = 0..4usize;
     let amount = prop_oneof![0..10_000u128, 900_000..1_100_000u128];
     let price = (0..2_000u128, 0..30u128).prop_map(|(per_job, per_step)| Price { per_job, per_step });
     prop_oneof![
@@ -102,9 +116,11 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(job, honest, sender)| Act::Claim { job, honest, sender }),
         1 => (job.clone(), who.clone()).prop_map(|(job, author)| Act::ForeignClaim { job, author }),
         2 => job.clone().prop_map(|job| Act::Advance { job }),
-        3 => job.clone().prop_map(|job| Act::Hold { job }),
-        4 => job.clone().prop_map(|job| Act::Unhold { job }),
-        3 => (job, prop::option::of(0..8usize)).prop_map(|(job, challenger)| Act::Judge { job, challenger }),
+        6 => (challenger.clone(), job.clone()).prop_map(|(who, job)| Act::Challenge { who, job }),
+        4 => (challenger.clone(), job.clone()).prop_map(|(who, job)| Act::Ask { who, job }),
+        3 => job.clone().prop_map(|job| Act::Reveal { job }),
+        4 => (challenger.clone(), job.clone()).prop_map(|(who, job)| Act::Prove { who, job }),
+        1 => (challenger, job, 0..3u8).prop_map(|(who, job, attempt)| Act::Settle { who, job, attempt }),
         1 => who.clone().prop_map(|provider| Act::Pause { provider }),
         2 => who.clone().prop_map(|provider| Act::Resume { provider }),
         2 => (who.clone(), price, 0..5u16)
@@ -202,7 +218,9 @@ impl Ledger {
             issued,
             "nothing is lost but what is burnt"
         );
-        let everything = EVERYBODY.iter().map(Balances::total_balance).sum::<Balance>();
+        // A reward may be what makes an account.
+        let accounts = EVERYBODY.iter().chain([&NOBODY]);
+        let everything = accounts.map(Balances::total_balance).sum::<Balance>();
         assert_eq!(Balances::total_issuance(), everything);
     }
 }
@@ -268,15 +286,33 @@ fn perform(act: Act) {
         Act::Advance { job } => {
             let _ = dispatch(&CAROL, Call::advance { job });
         }
-        Act::Hold { job } => {
-            let _ = Jobs::hold(job);
+        Act::Challenge { who, job } => {
+            let _ = disputes::challenge(&CHALLENGERS[who], job);
         }
-        Act::Unhold { job } => {
-            let _ = Jobs::unhold(job);
+        Act::Ask { who, job } if is_claimed(job) => {
+            let _ = disputes::ask(&CHALLENGERS[who], job);
         }
-        Act::Judge { job, challenger } => {
-            let challenger = challenger.map(|who| EVERYBODY[who].clone());
-            let _ = Jobs::judge(job, Verdict::Disproved { challenger });
+        Act::Reveal { job } if is_claimed(job) => {
+            let _ = disputes::reveal(job);
+        }
+        Act::Prove { who, job } if is_claimed(job) => {
+            let open = Jobs::disputed(claim_id(job)).is_some();
+            let false_step = matches!(disputes::look(job), Finding::FalseStep { .. });
+            assert!(
+                !false_step || !claimed_tree(job).1,
+                "a right trace has no false step"
+            );
+            let lies = !claimed_tree(job).1;
+            let done = disputes::prove(&CHALLENGERS[who], job);
+            assert_eq!(
+                done.is_ok(),
+                open && lies,
+                "a proof wins exactly against a false claim: {done:?}"
+            );
+        }
+        Act::Ask { .. } | Act::Reveal { .. } | Act::Prove { .. } => {}
+        Act::Settle { who, job, attempt } => {
+            let _ = disputes::settle(&CHALLENGERS[who], ClaimId { job, attempt });
         }
         Act::Pause { provider } => provide_call(provider, pallet_providers::Call::pause {}),
         Act::Resume { provider } => provide_call(provider, pallet_providers::Call::resume {}),
@@ -327,6 +363,11 @@ fn perform(act: Act) {
     }
 }
 
+fn is_claimed(job: u64) -> bool {
+    let job = crate::Jobs::<Test>::get(job);
+    job.is_some_and(|job| matches!(job.state, JobState::Claimed { .. }))
+}
+
 fn provide_call(provider: usize, call: pallet_providers::Call<Test>) {
     let _ = dispatch(&PROVIDERS[provider], call);
 }
@@ -370,11 +411,8 @@ proptest! {
     }
 }
 
-/// Whatever went before: without holds, every job ends by itself, and leaves its receipt alone.
+/// Whatever went before: every dispute and every job ends by itself, and leaves its receipt alone.
 fn finish(ledger: &mut Ledger, issued: Balance) {
-    for id in 0..NextJobId::<Test>::get() {
-        while Jobs::unhold(id).is_ok() {}
-    }
     MaxDuePerBlock::set(16);
     for _ in 0..160 {
         run_blocks(1);
@@ -387,6 +425,9 @@ fn finish(ledger: &mut Ledger, issued: Balance) {
     assert_eq!(AssignedTo::<Test>::iter().count(), 0);
     assert_eq!(Agenda::<Test>::iter().count(), 0);
     assert_eq!(Receipts::<Test>::iter().count() as u64, NextJobId::<Test>::get());
+    assert_eq!(pallet_disputes::Challenges::<Test>::iter().count(), 0);
+    assert_eq!(pallet_disputes::Reveals::<Test>::iter().count(), 0);
+    assert_eq!(pallet_disputes::Agenda::<Test>::iter().count(), 0);
     for provider in PROVIDERS {
         assert_eq!(exposed(&provider), 0);
     }

@@ -8,23 +8,23 @@ use assay_primitives::{Claims, JobOutcome, Verdict};
 use frame_support::{assert_noop, assert_ok};
 
 fn judge(job: u64, challenger: Option<AccountId>) -> sp_runtime::DispatchResult {
-    Jobs::judge(job, Verdict::Disproved { challenger })
+    Jobs::judge(claim_id(job), Verdict::Disproved { challenger })
 }
 
 #[test]
 fn held_claim_waits_and_becomes_final_after_the_last_hold() {
     ExtBuilder::default().build_and_execute(|| {
         let job = claimed(&ALICE, ANSWER);
-        assert_ok!(Jobs::hold(job));
-        assert_ok!(Jobs::hold(job));
+        assert_ok!(Jobs::hold(claim_id(job)));
+        assert_ok!(Jobs::hold(claim_id(job)));
         assert_eq!(last_event(), Event::Held { job, holds: 2 });
         check_state();
         run_to(20);
         assert!(matches!(state(job), JobState::Claimed { holds: 2, .. }));
-        assert_ok!(Jobs::unhold(job));
+        assert_ok!(Jobs::unhold(claim_id(job)));
         run_to(21);
         assert!(matches!(state(job), JobState::Claimed { holds: 1, .. }));
-        assert_ok!(Jobs::unhold(job));
+        assert_ok!(Jobs::unhold(claim_id(job)));
         assert_eq!(last_event(), Event::Unheld { job, holds: 0 });
         run_to(22);
         assert_eq!(receipt(job).outcome, JobOutcome::Answered);
@@ -36,8 +36,8 @@ fn held_claim_waits_and_becomes_final_after_the_last_hold() {
 fn claim_that_was_held_inside_its_window_becomes_final_at_its_end() {
     ExtBuilder::default().build_and_execute(|| {
         let job = claimed(&ALICE, ANSWER);
-        assert_ok!(Jobs::hold(job));
-        assert_ok!(Jobs::unhold(job));
+        assert_ok!(Jobs::hold(claim_id(job)));
+        assert_ok!(Jobs::unhold(claim_id(job)));
         run_to(10);
         assert!(matches!(state(job), JobState::Claimed { .. }));
         run_to(11);
@@ -50,10 +50,10 @@ fn claim_can_be_held_at_the_windows_end_and_not_after_it() {
     ExtBuilder::default().build_and_execute(|| {
         let job = claimed(&ALICE, ANSWER);
         run_to(10);
-        assert_ok!(Jobs::hold(job));
+        assert_ok!(Jobs::hold(claim_id(job)));
         run_to(11);
-        assert_noop!(Jobs::hold(job), Error::<Test>::WindowClosed);
-        assert_ok!(Jobs::unhold(job));
+        assert_noop!(Jobs::hold(claim_id(job)), Error::<Test>::WindowClosed);
+        assert_ok!(Jobs::unhold(claim_id(job)));
     });
 }
 
@@ -62,7 +62,7 @@ fn hold_fails_after_the_window_though_the_agenda_is_late() {
     ExtBuilder::default().build_and_execute(|| {
         let job = claimed(&ALICE, ANSWER);
         System::set_block_number(11);
-        assert_noop!(Jobs::hold(job), Error::<Test>::WindowClosed);
+        assert_noop!(Jobs::hold(claim_id(job)), Error::<Test>::WindowClosed);
         assert_noop!(judge(job, None), Error::<Test>::WindowClosed);
     });
 }
@@ -71,11 +71,11 @@ fn hold_fails_after_the_window_though_the_agenda_is_late() {
 fn holds_fail_where_there_is_no_claim_or_no_job() {
     ExtBuilder::default().build_and_execute(|| {
         let job = assigned(&ALICE, ANSWER);
-        assert_noop!(Jobs::hold(job), Error::<Test>::NotClaimed);
-        assert_noop!(Jobs::unhold(job), Error::<Test>::NotClaimed);
+        assert_noop!(Jobs::hold(claim_id(job)), Error::<Test>::NotClaimed);
+        assert_noop!(Jobs::unhold(claim_id(job)), Error::<Test>::NotClaimed);
         assert_noop!(judge(job, None), Error::<Test>::NotClaimed);
-        assert_noop!(Jobs::hold(9), Error::<Test>::NotFound);
-        assert_noop!(Jobs::unhold(9), Error::<Test>::NotFound);
+        assert_noop!(Jobs::hold(claim_id(9)), Error::<Test>::NotFound);
+        assert_noop!(Jobs::unhold(claim_id(9)), Error::<Test>::NotFound);
         assert_noop!(judge(9, None), Error::<Test>::NotFound);
     });
 }
@@ -84,10 +84,10 @@ fn holds_fail_where_there_is_no_claim_or_no_job() {
 fn unhold_fails_where_no_hold_is_left() {
     ExtBuilder::default().build_and_execute(|| {
         let job = claimed(&ALICE, ANSWER);
-        assert_noop!(Jobs::unhold(job), Error::<Test>::NotHeld);
-        assert_ok!(Jobs::hold(job));
-        assert_ok!(Jobs::unhold(job));
-        assert_noop!(Jobs::unhold(job), Error::<Test>::NotHeld);
+        assert_noop!(Jobs::unhold(claim_id(job)), Error::<Test>::NotHeld);
+        assert_ok!(Jobs::hold(claim_id(job)));
+        assert_ok!(Jobs::unhold(claim_id(job)));
+        assert_noop!(Jobs::unhold(claim_id(job)), Error::<Test>::NotHeld);
     });
 }
 
@@ -104,7 +104,7 @@ fn hold_fails_where_the_count_is_full() {
                 *holds = u32::MAX;
             }
         });
-        assert_noop!(Jobs::hold(job), Error::<Test>::TooManyHolds);
+        assert_noop!(Jobs::hold(claim_id(job)), Error::<Test>::TooManyHolds);
     });
 }
 
@@ -173,11 +173,11 @@ fn verdict_ends_every_hold() {
         .providers(&[PAUL, PETE])
         .build_and_execute(|| {
             let job = claimed(&ALICE, ANSWER);
-            assert_ok!(Jobs::hold(job));
-            assert_ok!(Jobs::hold(job));
+            assert_ok!(Jobs::hold(claim_id(job)));
+            assert_ok!(Jobs::hold(claim_id(job)));
             run_to(15);
             assert_ok!(judge(job, None));
-            assert_noop!(Jobs::unhold(job), Error::<Test>::NotClaimed);
+            assert_noop!(Jobs::unhold(claim_id(job)), Error::<Test>::NotClaimed);
             run_blocks(1);
             assert_ok!(submit(job));
             assert!(matches!(state(job), JobState::Claimed { holds: 0, .. }));
@@ -211,4 +211,72 @@ fn who_slashes_itself_loses_at_least_half() {
         assert_ok!(judge(job, Some(PAUL)));
         assert_eq!(total(&PAUL), before - EXPOSURE / 2);
     });
+}
+
+#[test]
+fn claim_of_an_earlier_attempt_cannot_be_held_or_judged() {
+    ExtBuilder::default()
+        .providers(&[PAUL, PETE])
+        .build_and_execute(|| {
+            let job = claimed(&ALICE, ANSWER);
+            let first = claim_id(job);
+            assert_ok!(judge(job, None));
+            run_blocks(1);
+            assert_ok!(submit(job));
+            assert_ne!(claim_id(job), first);
+            assert_eq!(Jobs::disputed(first), None);
+            assert_noop!(Jobs::hold(first), Error::<Test>::NotClaimed);
+            let verdict = Verdict::Disproved { challenger: None };
+            assert_noop!(Jobs::judge(first, verdict), Error::<Test>::NotClaimed);
+            assert!(matches!(state(job), JobState::Claimed { holds: 0, .. }));
+        });
+}
+
+#[test]
+fn disputed_claim_is_shown_as_it_came_in_as_long_as_it_can_be_judged() {
+    ExtBuilder::default().build_and_execute(|| {
+        let job = claimed(&ALICE, ANSWER);
+        let id = claim_id(job);
+        let JobState::Claimed { claim, .. } = state(job) else {
+            panic!("the claim is in")
+        };
+        // New rules are for new jobs.
+        let mut later = rules();
+        later.dispute.bond += 1;
+        assert_ok!(Jobs::set_parameters(RuntimeOrigin::root(), later));
+        let disputed = Jobs::disputed(id).expect("inside the window");
+        assert_eq!(disputed.provider, PAUL);
+        assert_eq!(disputed.program, claim.program);
+        assert_eq!(disputed.engine_version, assay_engine::limits::ENGINE_VERSION);
+        assert_eq!(
+            (disputed.steps, disputed.trace_root),
+            (claim.steps, claim.trace_root)
+        );
+        assert_eq!(disputed.terms, rules().dispute);
+        System::set_block_number(11);
+        assert_eq!(Jobs::disputed(id), None);
+    });
+}
+
+#[test]
+fn trace_that_is_public_whole_goes_to_the_off_chain_databases() {
+    use assay_engine::trace::TraceTree;
+    use assay_primitives::shown_key;
+    for (mode, public) in [(ANSWER, true), (LONG, false)] {
+        let mut ext = ExtBuilder::default().build();
+        let claim = ext.execute_with(|| {
+            let job = assigned(&ALICE, mode);
+            let claim = right_claim(job);
+            assert_ok!(submit(job));
+            claim
+        });
+        ext.persist_offchain_overlay();
+        let key = shown_key(&sp_core::H256(claim.trace_root));
+        let kept = ext.offchain_db().get(&key);
+        assert_eq!(kept.is_some(), public);
+        if let Some(kept) = kept {
+            let leaves = codec::Decode::decode(&mut &kept[..]).expect("hashes");
+            assert_eq!(TraceTree::over(leaves).root(), claim.trace_root);
+        }
+    }
 }

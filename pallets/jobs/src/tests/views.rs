@@ -120,14 +120,14 @@ fn job_info_follows_the_life_of_a_job() {
         assert_eq!(Jobs::job_info(job), Some(pending.clone()));
         assert!(Jobs::assigned_to(&PAUL).is_empty());
 
-        assert_ok!(Jobs::hold(job));
+        assert_ok!(Jobs::hold(claim_id(job)));
         let challenged = JobInfo {
             status: JobStatus::Challenged,
             until: None,
             ..pending.clone()
         };
         assert_eq!(Jobs::job_info(job), Some(challenged));
-        assert_ok!(Jobs::unhold(job));
+        assert_ok!(Jobs::unhold(claim_id(job)));
 
         run_to(11);
         let last = JobInfo {

@@ -1,0 +1,6 @@
+mod challenges;
+mod clocks;
+mod endings;
+mod known;
+mod proofs;
+mod reveals;
