@@ -21,7 +21,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// The claim, where it can be disputed.
-    pub(crate) fn disputed(claim: ClaimId) -> Result<DisputedClaimOf<T>, Error<T>> {
+    pub fn disputed(claim: ClaimId) -> Result<DisputedClaimOf<T>, Error<T>> {
         T::Claims::disputed(claim).ok_or(Error::<T>::ClaimNotFound)
     }
 
@@ -33,10 +33,7 @@ impl<T: Config> Pallet<T> {
             Error::<T>::AlreadyChallenged
         );
         let bond = claim.terms.bond;
-        // What a lock keeps from being spent cannot be a bond either, or losing it would be a way around
-        // the lock.
-        let spendable = T::Fungible::reducible_balance(&who, Preservation::Preserve, Fortitude::Polite);
-        ensure!(bond <= spendable, Error::<T>::InsufficientFunds);
+        ensure!(Self::can_bond(&claim, &who), Error::<T>::InsufficientFunds);
         T::Claims::hold(id)?;
         T::Fungible::hold(&HoldReason::Bond.into(), &who, bond)?;
         let now = Self::now();
@@ -56,6 +53,15 @@ impl<T: Config> Pallet<T> {
             until,
         });
         Ok(())
+    }
+
+    /// Whether `who` can spend the bond of a challenge of `claim`.
+    ///
+    /// What a lock keeps from being spent cannot be a bond either, or losing it would be a way around the
+    /// lock.
+    pub fn can_bond(claim: &DisputedClaimOf<T>, who: &T::AccountId) -> bool {
+        let spendable = T::Fungible::reducible_balance(who, Preservation::Preserve, Fortitude::Polite);
+        claim.terms.bond <= spendable
     }
 
     /// Stores `challenge` with its next attention in the block after `until`.

@@ -13,6 +13,9 @@
 
 extern crate alloc;
 
+mod account;
+mod claims;
+mod defend;
 mod params;
 // The derived codecs cast the indices of variants.
 #[allow(clippy::cast_possible_truncation)]
@@ -20,11 +23,16 @@ mod reason;
 #[allow(clippy::cast_possible_truncation)]
 mod record;
 mod run;
+mod submit;
+mod task;
+mod watch;
 mod work;
 
 #[cfg(test)]
 mod tests;
 
+pub use account::WorkerAccount;
+pub use claims::WATCHED_SHARE;
 pub use pallet::*;
 
 /// The target of the worker's log lines.
@@ -35,26 +43,35 @@ pub(crate) const LOG_TARGET: &str = "assay";
 #[frame_support::pallet]
 pub mod pallet {
     use frame_support::pallet_prelude::*;
-    use frame_system::{offchain::CreateAuthorizedTransaction, pallet_prelude::*};
+    use frame_system::{
+        offchain::{CreateAuthorizedTransaction, CreateSignedTransaction, SigningTypes},
+        pallet_prelude::*,
+    };
+    use sp_runtime::{AccountId32, MultiSignature, MultiSigner};
 
     /// The pallet.
     #[pallet::pallet]
     pub struct Pallet<T>(_);
 
-    /// The pallets whose state the worker reads, and the transaction that it submits.
+    /// The pallets whose state the worker reads, and the transactions that it submits.
     #[pallet::config]
     pub trait Config:
-        frame_system::Config
+        frame_system::Config<AccountId = AccountId32>
         + pallet_models::Config
         + pallet_providers::Config
         + pallet_jobs::Config
+        + pallet_disputes::Config
         + CreateAuthorizedTransaction<pallet_jobs::Call<Self>>
+        + CreateAuthorizedTransaction<pallet_disputes::Call<Self>>
+        + CreateSignedTransaction<pallet_disputes::Call<Self>>
+        + SigningTypes<Public = MultiSigner, Signature = MultiSignature>
     {
     }
 
     #[pallet::hooks]
     impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
-        /// Works on every job that is assigned to a provider whose worker key the node has.
+        /// Works on every job that is assigned to a provider whose worker key the node has, defends its
+        /// claims and watches those of others.
         fn offchain_worker(now: BlockNumberFor<T>) {
             Self::work(now);
         }

@@ -1,4 +1,4 @@
-//! Why the worker does not finish a job now.
+//! Why the worker does not finish something now.
 
 use assay_primitives::VersionId;
 use codec::{Decode, Encode};
@@ -25,7 +25,7 @@ pub(crate) enum Reason {
     NoClaim,
     /// The keystore does not sign with the worker key.
     NoSignature,
-    /// The node's pool did not take the claim.
+    /// The node's pool did not take the transaction.
     NotSubmitted,
     /// All slots are taken by other jobs.
     NoSlot,
@@ -33,6 +33,14 @@ pub(crate) enum Reason {
     TooLarge,
     /// Another worker took the run over.
     LockLost,
+    /// The node's own run starts in another state than the claim.
+    OwnStartDiffers,
+    /// The node's own run has another trace than its claim.
+    OwnTraceDiffers,
+    /// The challenge window has passed.
+    WindowClosed,
+    /// The key's own account cannot spend the bond.
+    NoBond,
 }
 
 impl fmt::Display for Reason {
@@ -51,11 +59,21 @@ impl fmt::Display for Reason {
             Self::BadProgram => f.write_str("its program does not load"),
             Self::NoClaim => f.write_str("its run makes no claim"),
             Self::NoSignature => f.write_str("the keystore does not sign with the worker key"),
-            Self::NotSubmitted => f.write_str("the transaction pool did not take the claim"),
+            Self::NotSubmitted => f.write_str("the transaction pool did not take the transaction"),
             Self::NoSlot => f.write_str("other jobs take all slots, it waits"),
             Self::TooLarge => {
                 f.write_str("it takes long, and keeps more than the 8 MiB that the worker can put by")
             }
+            Self::OwnStartDiffers => f.write_str(
+                "this node's own run starts elsewhere, so that its data is wrong and it accuses nobody",
+            ),
+            Self::OwnTraceDiffers => {
+                f.write_str("this node's own run has another trace than the claim, it cannot reveal that one")
+            }
+            Self::WindowClosed => f.write_str("the claim is wrong, but its challenge window has passed"),
+            Self::NoBond => f.write_str(
+                "the claim is wrong, but the account of the worker key cannot spend the bond (send it some)",
+            ),
             Self::LockLost => f.write_str("this worker was suspended, another one goes on"),
         }
     }

@@ -11,6 +11,7 @@ use assay_engine::{
 };
 use assay_primitives::JobId;
 use codec::{Decode, Encode};
+use core::fmt;
 use sp_core::offchain::Timestamp;
 use sp_runtime::offchain::{
     storage::StorageValueRef,
@@ -24,22 +25,56 @@ const LOCK_TIME: u64 = 20_000;
 const SLOTS: u8 = 4;
 /// Bytes of chunks and state hashes in a checkpoint. The runtime encodes it in one piece of memory, of
 /// which the largest that it can have takes 32 MiB.
-const MAX_CHECKPOINT_LEN: usize = 8 * 1024 * 1024;
+pub(crate) const MAX_CHECKPOINT_LEN: usize = 8 * 1024 * 1024;
 /// Milliseconds without a later block after which a lower one is taken for the newest.
 const REVERTED_AFTER: u64 = 60_000;
+/// Milliseconds after which what did not come into state is submitted again.
+const RESUBMIT_AFTER: u64 = 30_000;
 
-/// How far a job is on this node.
+/// What a run is for. Each has its own record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Purpose {
+    /// To claim.
+    Claim,
+    /// To have all state hashes, for a dispute.
+    Trace,
+    /// To have the machine before a step.
+    Proof,
+}
+
+impl Purpose {
+    const ALL: [Self; 3] = [Self::Claim, Self::Trace, Self::Proof];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Claim => "run",
+            Self::Trace => "trace",
+            Self::Proof => "proof",
+        }
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Claim => Ok(()),
+            Self::Trace => f.write_str(", to compare"),
+            Self::Proof => f.write_str(", for a proof"),
+        }
+    }
+}
+
+/// How far a run is on this node.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub(crate) enum Progress {
     /// Some steps are run.
     Running(Checkpoint),
-    /// The run is finished.
-    Claimed {
-        /// What is claimed.
-        claim: Box<Claim>,
-        /// When it was submitted last.
-        submitted: Option<Timestamp>,
-    },
+    /// The run is finished, and this is claimed.
+    Claimed(Box<Claim>),
+    /// The run is finished. Its state hashes.
+    Traced(Vec<Hash>),
+    /// Another's claim is what the node's own run gives.
+    Right,
     /// The run is longer than a slice, and too large for a checkpoint.
     TooLarge,
 }
@@ -132,17 +167,36 @@ impl JobStore {
         Self { job, task }
     }
 
-    /// How far the job is.
-    pub fn progress(&self) -> Option<Progress> {
-        let key = key(("run", self.job));
+    /// How far the run for `purpose` is.
+    pub fn progress(&self, purpose: Purpose) -> Option<Progress> {
+        let key = key((purpose.name(), self.job));
         let kept = StorageValueRef::persistent(&key).get::<(Hash, Progress)>();
         let (task, progress) = kept.ok().flatten()?;
         (task == self.task).then_some(progress)
     }
 
-    /// Keeps how far the job is.
-    pub fn set_progress(&self, progress: Progress) {
-        StorageValueRef::persistent(&key(("run", self.job))).set(&(self.task, progress));
+    /// Keeps how far the run for `purpose` is.
+    pub fn set_progress(&self, purpose: Purpose, progress: Progress) {
+        StorageValueRef::persistent(&key((purpose.name(), self.job))).set(&(self.task, progress));
+    }
+
+    /// Whether a transaction with this hash is to be submitted now: it is another one than the last, or
+    /// that one got lost. Counts as submitted from now on.
+    pub fn may_submit(&self, transaction: Hash) -> bool {
+        let place = key(("sent", self.job));
+        let place = StorageValueRef::persistent(&place);
+        let now = sp_io::offchain::timestamp();
+        let waits = place
+            .get::<(Hash, Timestamp)>()
+            .ok()
+            .flatten()
+            .is_some_and(|(last, at)| {
+                last == transaction && now < at.add(Duration::from_millis(RESUBMIT_AFTER))
+            });
+        if !waits {
+            place.set(&(transaction, now));
+        }
+        !waits
     }
 
     /// Keeps `reason`. True where it is another one than before.
@@ -183,7 +237,8 @@ fn forget(job: JobId) -> bool {
     let Ok(_guard) = lock.try_lock() else {
         return false;
     };
-    for name in ["run", "reason"] {
+    let names = Purpose::ALL.map(Purpose::name);
+    for name in names.into_iter().chain(["reason", "sent"]) {
         StorageValueRef::persistent(&key((name, job))).clear();
     }
     true

@@ -1,17 +1,14 @@
-//! Runs one job to its claim.
+//! Runs a job, a slice at a time.
 
 use crate::{
     params,
     reason::Reason,
-    record::{Checkpoint, Progress, Written},
-    work::Assigned,
+    record::{Checkpoint, Progress, Purpose, Written},
+    task::{Outcome, Task},
     Config, LOG_TARGET,
 };
-use alloc::{boxed::Box, vec, vec::Vec};
-use assay_engine::{
-    claim::Claim, executor::ExecutorError, trace::TraceId, Executor, Hash, Machine, Program, Status,
-    WasmiExecutor,
-};
+use alloc::{vec, vec::Vec};
+use assay_engine::{executor::ExecutorError, Executor, Hash, Machine, Program, Status, WasmiExecutor};
 use sp_core::offchain::{Duration, Timestamp};
 use sp_io::offchain::timestamp;
 
@@ -25,34 +22,34 @@ impl From<ExecutorError> for Reason {
 }
 
 /// A run between two steps.
-struct Run {
-    machine: Machine,
-    states: Vec<Hash>,
+pub(crate) struct Run {
+    pub machine: Machine,
+    pub states: Vec<Hash>,
     written: Written,
 }
 
-/// Runs a job from its last checkpoint to its claim, or to `end`: then there is a checkpoint to go on
-/// from, and no claim. Stops where `alive`, asked every [`CHECKPOINT_INTERVAL`], says no.
+/// Runs `task` from its last checkpoint until it ends or has run `until` steps, or to `end`: then there is a
+/// checkpoint to go on from. Stops where `alive`, asked every [`CHECKPOINT_INTERVAL`], says no.
 pub(crate) fn run<T: Config>(
-    assigned: &Assigned<T>,
+    task: &Task<T>,
+    purpose: Purpose,
     checkpoint: Option<Checkpoint>,
+    until: u64,
     end: Timestamp,
     mut alive: impl FnMut() -> bool,
-) -> Result<Option<Claim>, Reason> {
-    let (job, store) = (assigned.job, &assigned.store);
-    let version = pallet_models::Versions::<T>::get(assigned.version)
-        .ok_or(Reason::VersionNotFound(assigned.version))?;
-    let code = pallet_models::Pallet::<T>::program_code(version.program).ok_or(Reason::ProgramNotFound)?;
-    let executor = WasmiExecutor::new();
-    let module = executor.load(&Program::from_checked(code))?;
-
-    let mut run = start(assigned, &version, checkpoint)?;
+) -> Result<Outcome<Run>, Reason> {
+    let (job, store) = (task.job, &task.store);
+    let version =
+        pallet_models::Versions::<T>::get(task.version).ok_or(Reason::VersionNotFound(task.version))?;
+    let (executor, module) = load::<T>(&version)?;
+    let mut run = start(task, &version, checkpoint)?;
     log::info!(
         target: LOG_TARGET,
-        "job {job}: running version {} from step {}", assigned.version, run.machine.steps()
+        "job {job}: running version {} from step {}{purpose}", task.version, run.machine.steps()
     );
+    let until = until.min(version.max_steps);
     let mut next_checkpoint = after_interval();
-    while run.machine.status() == Status::Running && run.machine.steps() < version.max_steps {
+    while run.machine.status() == Status::Running && run.machine.steps() < until {
         let Some(step) = run.machine.step(&executor, &module)? else {
             break;
         };
@@ -67,29 +64,30 @@ pub(crate) fn run<T: Config>(
         }
         let kept = run.written.checkpoint(&run.states, &mut run.machine);
         match kept {
-            Some(checkpoint) => store.set_progress(Progress::Running(checkpoint)),
+            Some(checkpoint) => store.set_progress(purpose, Progress::Running(checkpoint)),
             None if now >= end => {
-                store.set_progress(Progress::TooLarge);
+                store.set_progress(purpose, Progress::TooLarge);
                 return Err(Reason::TooLarge);
             }
             None => {}
         }
-        log::info!(target: LOG_TARGET, "job {job}: step {}", run.machine.steps());
+        log::info!(target: LOG_TARGET, "job {job}: step {}{purpose}", run.machine.steps());
         if now >= end {
-            return Ok(None);
+            return Ok(Outcome::Later);
         }
         next_checkpoint = after_interval();
     }
-    let id = TraceId {
-        author: assigned.provider.clone().into(),
-        job,
-    };
-    let claim = Claim::new(id, &run.states, &mut run.machine).ok_or(Reason::NoClaim)?;
-    store.set_progress(Progress::Claimed {
-        claim: Box::new(claim.clone()),
-        submitted: None,
-    });
-    Ok(Some(claim))
+    Ok(Outcome::Done(run))
+}
+
+/// The program of `version`, compiled.
+pub(crate) fn load<T: Config>(
+    version: &pallet_models::VersionRecordOf<T>,
+) -> Result<(WasmiExecutor, <WasmiExecutor as Executor>::Module), Reason> {
+    let code = pallet_models::Pallet::<T>::program_code(version.program).ok_or(Reason::ProgramNotFound)?;
+    let executor = WasmiExecutor::new();
+    let module = executor.load(&Program::from_checked(code))?;
+    Ok((executor, module))
 }
 
 fn after_interval() -> Timestamp {
@@ -98,11 +96,11 @@ fn after_interval() -> Timestamp {
 
 /// The run at its checkpoint, or at the start where there is none that fits.
 fn start<T: Config>(
-    assigned: &Assigned<T>,
+    task: &Task<T>,
     version: &pallet_models::VersionRecordOf<T>,
     checkpoint: Option<Checkpoint>,
 ) -> Result<Run, Reason> {
-    let job = assigned.job;
+    let job = task.job;
     let input = pallet_jobs::Inputs::<T>::get(job).ok_or(Reason::InputNotFound)?;
     let params = params::load(version.params, version.params_root, version.params_len)?;
     let mut machine = Machine::with_params(params, version.params_len, &input);

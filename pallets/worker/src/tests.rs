@@ -2,7 +2,7 @@
 
 use crate::{
     reason::Reason,
-    record::{forget_others, job_lock_key, lock, Checkpoint, JobStore, Progress, Written},
+    record::{forget_others, job_lock_key, lock, Checkpoint, JobStore, Progress, Purpose, Written},
 };
 use assay_engine::{memory::Region, Executor, Hash, Machine, Program, Status, WasmiExecutor};
 use sp_core::offchain::{testing::TestOffchainExt, OffchainDbExt, OffchainWorkerExt};
@@ -130,21 +130,21 @@ fn running() -> Progress {
 fn progress_survives_and_is_forgotten_with_its_job() {
     externalities().execute_with(|| {
         let (first, second) = (JobStore::new(1, TASK), JobStore::new(2, TASK));
-        first.set_progress(running());
-        second.set_progress(running());
-        assert_eq!(JobStore::new(1, TASK).progress(), Some(running()));
+        first.set_progress(Purpose::Claim, running());
+        second.set_progress(Purpose::Claim, running());
+        assert_eq!(JobStore::new(1, TASK).progress(Purpose::Claim), Some(running()));
 
         forget_others(&BTreeSet::from([2]));
-        assert_eq!(first.progress(), None);
-        assert_eq!(second.progress(), Some(running()));
+        assert_eq!(first.progress(Purpose::Claim), None);
+        assert_eq!(second.progress(Purpose::Claim), Some(running()));
     });
 }
 
 #[test]
 fn progress_of_another_task_is_not_taken() {
     externalities().execute_with(|| {
-        JobStore::new(1, TASK).set_progress(running());
-        assert_eq!(JobStore::new(1, [8; 32]).progress(), None);
+        JobStore::new(1, TASK).set_progress(Purpose::Claim, running());
+        assert_eq!(JobStore::new(1, [8; 32]).progress(Purpose::Claim), None);
     });
 }
 
@@ -152,15 +152,38 @@ fn progress_of_another_task_is_not_taken() {
 fn job_that_a_worker_is_at_is_forgotten_later() {
     externalities().execute_with(|| {
         let store = JobStore::new(1, TASK);
-        store.set_progress(running());
+        store.set_progress(Purpose::Claim, running());
         let key = job_lock_key(1);
         let mut lock = lock(&key);
         let guard = lock.try_lock().ok().unwrap();
         forget_others(&BTreeSet::new());
-        assert_eq!(store.progress(), Some(running()));
+        assert_eq!(store.progress(Purpose::Claim), Some(running()));
         drop(guard);
         forget_others(&BTreeSet::new());
-        assert_eq!(store.progress(), None);
+        assert_eq!(store.progress(Purpose::Claim), None);
+    });
+}
+
+#[test]
+fn each_purpose_has_its_own_record() {
+    externalities().execute_with(|| {
+        let store = JobStore::new(1, TASK);
+        store.set_progress(Purpose::Trace, Progress::Right);
+        assert_eq!(store.progress(Purpose::Claim), None);
+        assert_eq!(store.progress(Purpose::Trace), Some(Progress::Right));
+        forget_others(&BTreeSet::new());
+        assert_eq!(store.progress(Purpose::Trace), None);
+    });
+}
+
+#[test]
+fn transaction_is_submitted_again_only_after_a_while_or_as_another() {
+    externalities().execute_with(|| {
+        let store = JobStore::new(1, TASK);
+        assert!(store.may_submit([1; 32]));
+        assert!(!store.may_submit([1; 32]));
+        assert!(store.may_submit([2; 32]));
+        assert!(!store.may_submit([2; 32]));
     });
 }
 

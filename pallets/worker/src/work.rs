@@ -1,79 +1,81 @@
-//! One block's work: finds the jobs, runs them, claims.
+//! One block's work: finds what there is to do, and does it.
 
 use crate::{
+    claims::open_claims,
     reason::Reason,
-    record::{forget_others, is_newest, job_lock_key, lock, slot_lock_keys, JobStore, Progress},
-    run::run,
+    record::{forget_others, is_newest, Progress, Purpose},
+    task::{Outcome, Task},
     Config, Pallet, LOG_TARGET,
 };
 use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
-use assay_engine::{claim::Claim, Status};
-use assay_primitives::{worker_key::WorkerId, JobId, VersionId};
-use codec::Encode;
-use frame_system::{
-    offchain::{CreateAuthorizedTransaction, SubmitTransaction},
-    pallet_prelude::BlockNumberFor,
-};
+use assay_engine::{claim::Claim, limits::MAX_PUBLIC_STEPS, trace::TraceId, Status};
+use assay_primitives::worker_key::WorkerId;
+use frame_system::pallet_prelude::BlockNumberFor;
 use sp_core::offchain::{Duration, Timestamp};
-use sp_io::{hashing::blake2_256, offchain::timestamp};
+use sp_io::offchain::timestamp;
 use sp_runtime::RuntimeAppPublic;
 
 /// Milliseconds after which the worker of a block leaves what is unfinished to that of a later one,
 /// which sees what became of the job.
 const SLICE: u64 = 10_000;
-/// Milliseconds after which a claim that is not in state is submitted again.
-const RESUBMIT_AFTER: u64 = 30_000;
 
 /// A job that waits for a claim by one of the node's keys.
 pub(crate) struct Assigned<T: Config> {
-    pub job: JobId,
-    pub provider: T::AccountId,
-    pub version: VersionId,
+    task: Task<T>,
     worker: WorkerId,
-    pub store: JobStore,
 }
 
 impl<T: Config> Pallet<T> {
-    /// Works on every job that is assigned to a provider whose worker key the node has.
+    /// Works on every job that is assigned to a provider whose worker key the node has, then on disputes.
     pub(crate) fn work(now: BlockNumberFor<T>) {
         if !is_newest(now) {
             return;
         }
-        let assigned = Self::assigned_jobs();
-        forget_others(&assigned.iter().map(|assigned| assigned.job).collect());
+        let workers = WorkerId::all();
+        let assigned = Self::assigned_jobs(&workers);
+        let claims = open_claims::<T>(&workers);
+        let assigned_ids = assigned.iter().map(|assigned| assigned.task.job);
+        forget_others(
+            &assigned_ids
+                .chain(claims.iter().map(|claim| claim.task.job))
+                .collect(),
+        );
         let end = timestamp().add(Duration::from_millis(SLICE));
-        for assigned in &assigned {
-            if timestamp() >= end || !is_newest(now) {
-                return;
-            }
-            let job = assigned.job;
+        let goes_on = || timestamp() < end && is_newest(now);
+        for assigned in assigned.iter().take_while(|_| goes_on()) {
             if let Err(reason) = Self::work_on(assigned, end) {
-                if assigned.store.is_new_reason(reason) {
-                    log::warn!(target: LOG_TARGET, "job {job}: not taken: {reason}");
-                }
+                note(&assigned.task, "not taken", reason);
             }
+        }
+        for claim in claims.iter().take_while(|_| goes_on()) {
+            let (what, done) = if claim.is_own {
+                ("not defended", Self::defend(claim, end))
+            } else {
+                ("not watched", Self::watch(claim, end))
+            };
+            if let Err(reason) = done {
+                note(&claim.task, what, reason);
+            }
+        }
+        for worker in &workers {
+            Self::settle_challenges(worker);
         }
     }
 
-    fn assigned_jobs() -> Vec<Assigned<T>> {
+    fn assigned_jobs(workers: &[WorkerId]) -> Vec<Assigned<T>> {
         let mut seen = BTreeSet::new();
         let mut assigned = Vec::new();
-        for worker in WorkerId::all() {
-            let Some(provider) = pallet_providers::ProviderOf::<T>::get(&worker) else {
+        for worker in workers {
+            let Some(provider) = pallet_providers::ProviderOf::<T>::get(worker) else {
                 continue;
             };
             for job in pallet_jobs::AssignedTo::<T>::iter_key_prefix(&provider) {
                 let Some(record) = pallet_jobs::Jobs::<T>::get(job).filter(|_| seen.insert(job)) else {
                     continue;
                 };
-                // After a fork the same number can be another job.
-                let task = (&provider, record.version, record.input_hash).using_encoded(blake2_256);
                 assigned.push(Assigned {
-                    job,
-                    provider: provider.clone(),
-                    version: record.version,
+                    task: Task::new(job, provider.clone(), &record),
                     worker: worker.clone(),
-                    store: JobStore::new(job, task),
                 });
             }
         }
@@ -82,62 +84,56 @@ impl<T: Config> Pallet<T> {
 
     /// Brings a job one stage on. A job that another block's worker has is left to it.
     fn work_on(assigned: &Assigned<T>, end: Timestamp) -> Result<(), Reason> {
-        let key = job_lock_key(assigned.job);
-        let mut job_lock = lock(&key);
-        let Ok(mut job_guard) = job_lock.try_lock() else {
-            return Ok(());
-        };
-        let checkpoint = match assigned.store.progress() {
-            Some(Progress::Claimed { claim, submitted }) => {
-                let waits =
-                    submitted.is_some_and(|at| timestamp() < at.add(Duration::from_millis(RESUBMIT_AFTER)));
-                return if waits {
-                    Ok(())
-                } else {
-                    Self::submit(assigned, *claim)
-                };
+        let task = &assigned.task;
+        let claim = task.alone(|alive| {
+            if let Some(Progress::Claimed(claim)) = task.store.progress(Purpose::Claim) {
+                return Ok(Outcome::Done(*claim));
             }
-            Some(Progress::TooLarge) => return Err(Reason::TooLarge),
-            Some(Progress::Running(checkpoint)) => Some(checkpoint),
-            None => None,
-        };
-        for slot in slot_lock_keys() {
-            let mut slot_lock = lock(&slot);
-            let Ok(mut slot_guard) = slot_lock.try_lock() else {
-                continue;
+            let Outcome::Done(mut run) = task.run(Purpose::Claim, u64::MAX, end, alive)? else {
+                return Ok(Outcome::Later);
             };
-            let alive = || job_guard.extend_lock().is_ok() && slot_guard.extend_lock().is_ok();
-            return match run(assigned, checkpoint, end, alive)? {
-                Some(claim) => Self::submit(assigned, claim),
-                None => Ok(()),
+            let id = TraceId {
+                author: task.provider.clone().into(),
+                job: task.job,
             };
+            let claim = Claim::new(id, &run.states, &mut run.machine).ok_or(Reason::NoClaim)?;
+            task.store
+                .set_progress(Purpose::Claim, Progress::Claimed(Box::new(claim.clone())));
+            if claim.steps > MAX_PUBLIC_STEPS {
+                // What is not kept can be run again.
+                let _ = task.keep_states(&run.states);
+            }
+            Ok(Outcome::Done(claim))
+        })?;
+        match claim {
+            Outcome::Done(claim) => Self::submit_claim(assigned, claim),
+            Outcome::Later => Ok(()),
         }
-        Err(Reason::NoSlot)
     }
 
-    fn submit(assigned: &Assigned<T>, claim: Claim) -> Result<(), Reason> {
-        let job = assigned.job;
-        // Before the attempt: one that fails is not repeated in every block.
-        assigned.store.set_progress(Progress::Claimed {
-            claim: Box::new(claim.clone()),
-            submitted: Some(timestamp()),
-        });
+    fn submit_claim(assigned: &Assigned<T>, claim: Claim) -> Result<(), Reason> {
+        let job = assigned.task.job;
         let payload = pallet_jobs::Pallet::<T>::claim_payload(job, &claim);
+        // Before the attempt: one that fails is not repeated in every block.
+        if !assigned.task.store.may_submit(payload) {
+            return Ok(());
+        }
         let signature = assigned.worker.sign(&payload).ok_or(Reason::NoSignature)?;
         let (steps, ending) = (claim.steps, ending(&claim));
-        let call = pallet_jobs::Call::<T>::claim {
+        Self::submit_authorized(pallet_jobs::Call::<T>::claim {
             job,
             claim,
             signature,
-        };
-        let transaction =
-            <T as CreateAuthorizedTransaction<pallet_jobs::Call<T>>>::create_authorized_transaction(
-                call.into(),
-            );
-        SubmitTransaction::<T, pallet_jobs::Call<T>>::submit_transaction(transaction)
-            .map_err(|_| Reason::NotSubmitted)?;
+        })?;
         log::info!(target: LOG_TARGET, "job {job}: claimed {steps} steps, {ending}");
         Ok(())
+    }
+}
+
+/// Says once why something was not done.
+fn note<T: Config>(task: &Task<T>, what: &str, reason: Reason) {
+    if task.store.is_new_reason(reason) {
+        log::warn!(target: LOG_TARGET, "job {}: {what}: {reason}", task.job);
     }
 }
 

@@ -1,0 +1,25 @@
+//! The worker key's own account: it bonds challenges and pays for their moves.
+
+use assay_primitives::worker_key::WorkerId;
+use frame_system::offchain::AppCrypto;
+use sp_core::sr25519;
+use sp_runtime::{traits::IdentifyAccount, AccountId32, MultiSignature, MultiSigner};
+
+/// Signs transactions of the account whose key is a worker key.
+pub struct WorkerAccount;
+
+impl AppCrypto<MultiSigner, MultiSignature> for WorkerAccount {
+    type RuntimeAppPublic = WorkerId;
+    type GenericPublic = sr25519::Public;
+    type GenericSignature = sr25519::Signature;
+}
+
+/// The key as transactions name it.
+pub(crate) fn signer_of(worker: &WorkerId) -> MultiSigner {
+    MultiSigner::from(sr25519::Public::from(worker.clone()))
+}
+
+/// The account whose key is `worker`.
+pub(crate) fn account_of(worker: &WorkerId) -> AccountId32 {
+    signer_of(worker).into_account()
+}

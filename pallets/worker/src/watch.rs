@@ -1,0 +1,150 @@
+//! Watches the claims of others: runs what they ran, and disputes what differs.
+//!
+//! What to do next follows from the chain's state and the node's own run alone, so that a restart in any
+//! phase goes on where the chain is. A claim is challenged only if the node's own run, on data that it has
+//! checked against the version's root, starts where the claim does and then goes elsewhere.
+
+use crate::{
+    account::account_of,
+    claims::OpenClaim,
+    reason::Reason,
+    record::{Progress, Purpose},
+    run::load,
+    task::Outcome,
+    Config, Pallet, LOG_TARGET,
+};
+use alloc::vec::Vec;
+use assay_engine::{
+    fraud::FraudProof,
+    search::{Finding, Search},
+    trace::NodeId,
+    Hash,
+};
+use assay_primitives::worker_key::WorkerId;
+use codec::Encode;
+use pallet_disputes::{Call, Standing};
+use sp_core::{offchain::Timestamp, H256};
+
+impl<T: Config> Pallet<T> {
+    /// Brings the dispute about another's claim one move on, where the claim is wrong.
+    pub(crate) fn watch(claim: &OpenClaim<T>, end: Timestamp) -> Result<(), Reason> {
+        let store = &claim.task.store;
+        if store.progress(Purpose::Trace) == Some(Progress::Right) {
+            return Ok(());
+        }
+        let Outcome::Done(states) = claim.task.states(end)? else {
+            return Ok(());
+        };
+        let finding = Search::new(claim.trace, &states).find(|hash| claim.shown(hash));
+        match finding {
+            Finding::Same => {
+                log::info!(target: LOG_TARGET, "job {}: the claim is right", claim.task.job);
+                store.set_progress(Purpose::Trace, Progress::Right);
+                Ok(())
+            }
+            Finding::WrongStart => Err(Reason::OwnStartDiffers),
+            Finding::Hidden { node, hash, path } => Self::ask_for(claim, node, hash, path),
+            Finding::FalseStep {
+                step,
+                before,
+                leaf_after,
+                after,
+            } => {
+                if Self::must_challenge_first(claim) {
+                    return Self::challenge(claim);
+                }
+                let Outcome::Done(mut machine) = claim.task.machine_before(step, end)? else {
+                    return Ok(());
+                };
+                let version = pallet_models::Versions::<T>::get(claim.task.version)
+                    .ok_or(Reason::VersionNotFound(claim.task.version))?;
+                let (executor, module) = load::<T>(&version)?;
+                let proof = FraudProof::record(&mut machine, &executor, &module, before, (leaf_after, after))
+                    .map_err(|_| Reason::BadProgram)?;
+                let call = Call::prove_fraud {
+                    claim: claim.id,
+                    proof,
+                };
+                Self::dispute(claim, call, &alloc::format!("step {step} is false, proving it"))
+            }
+        }
+    }
+
+    /// Asks for a node, once there is a challenge and it is its move.
+    fn ask_for(claim: &OpenClaim<T>, node: NodeId, hash: Hash, path: Vec<Hash>) -> Result<(), Reason> {
+        let Some(standing) = Self::own_standing(claim) else {
+            return Self::challenge(claim);
+        };
+        if let Standing::Provider { .. } = standing {
+            return Ok(());
+        }
+        let path = path.into_iter().map(H256).collect::<Vec<_>>();
+        let call = Call::ask {
+            claim: claim.id,
+            node,
+            hash: H256(hash),
+            path: path.try_into().map_err(|_| Reason::NoClaim)?,
+        };
+        let what = alloc::format!(
+            "asking for what is below {} of height {}",
+            node.index,
+            node.height
+        );
+        Self::dispute(claim, call, &what)
+    }
+
+    /// Whose move it is in the node's own challenge. `None` where it has none.
+    fn own_standing(
+        claim: &OpenClaim<T>,
+    ) -> Option<Standing<frame_system::pallet_prelude::BlockNumberFor<T>>> {
+        let challenges = pallet_disputes::Pallet::<T>::challenge_of(claim.id, &claim.account())?;
+        challenges.standing
+    }
+
+    /// A proof is rewarded where its prover challenged in an earlier block. Who cannot bond, or comes too
+    /// late for it, proves without.
+    fn must_challenge_first(claim: &OpenClaim<T>) -> bool {
+        Self::own_standing(claim).is_none() && claim.in_window && Self::can_bond(claim)
+    }
+
+    fn can_bond(claim: &OpenClaim<T>) -> bool {
+        let disputed = pallet_disputes::Pallet::<T>::disputed(claim.id);
+        disputed.is_ok_and(|disputed| pallet_disputes::Pallet::<T>::can_bond(&disputed, &claim.account()))
+    }
+
+    fn challenge(claim: &OpenClaim<T>) -> Result<(), Reason> {
+        if !claim.in_window {
+            return Err(Reason::WindowClosed);
+        }
+        if !Self::can_bond(claim) {
+            return Err(Reason::NoBond);
+        }
+        let call = Call::challenge { claim: claim.id };
+        Self::dispute(claim, call, "the claim is wrong, challenging it")
+    }
+
+    /// Submits a move of the node's own account, unless it is in the pool already.
+    fn dispute(claim: &OpenClaim<T>, call: Call<T>, what: &str) -> Result<(), Reason> {
+        if !claim
+            .task
+            .store
+            .may_submit(call.using_encoded(sp_io::hashing::blake2_256))
+        {
+            return Ok(());
+        }
+        log::info!(target: LOG_TARGET, "job {}: {what}", claim.task.job);
+        Self::submit_signed(&claim.worker, call)
+    }
+
+    /// Takes back the bonds of challenges whose claims were judged.
+    pub(crate) fn settle_challenges(worker: &WorkerId) {
+        let account = account_of(worker);
+        let judged = pallet_disputes::Challenges::<T>::iter_keys()
+            .filter(|(_, challenger)| *challenger == account)
+            .find(|(claim, _)| pallet_disputes::Pallet::<T>::disputed(*claim).is_err());
+        if let Some((claim, challenger)) = judged {
+            // One in a block. What fails is repeated; what is in the pool is refused as known.
+            let _ = Self::submit_signed(worker, Call::settle { claim, challenger });
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! The off-chain worker of a watcher's node, and of a provider's that is accused, in the real runtime.
+
+mod world;
+
+use assay_engine::{
+    claim::Claim,
+    memory::Region,
+    trace::{NodeId, TraceId, TraceTree},
+    Executor, Hash as StateHash, Machine, Program, WasmiExecutor,
+};
+use assay_primitives::{worker_key::WorkerPair, ClaimId, JobId, JobOutcome};
+use assay_runtime::{constants::UNIT, AccountId, Balances, Disputes, Hash, Jobs, Runtime, RuntimeOrigin};
+use codec::Encode;
+use frame_support::{
+    assert_ok,
+    traits::fungible::{Inspect, InspectHold, Mutate},
+};
+use pallet_disputes::{Challenges, HoldReason, Reveals};
+use pallet_jobs::JobState;
+use sp_core::{crypto::Pair, offchain::StorageKind};
+use sp_keyring::Sr25519Keyring::{Bob, Charlie, Dave};
+use world::{adder, params, worker, World};
+
+const LONG: u64 = 100;
+
+/// The watcher's key is that of its account.
+fn watcher() -> AccountId {
+    let pair = WorkerPair::from_string("//Watcher", None).unwrap();
+    AccountId::from(<[u8; 32]>::from(sp_core::sr25519::Public::from(pair.public())))
+}
+
+/// A chain, and a watcher's node, with so much money.
+fn watched(steps: u64, funds: u128) -> World {
+    let mut world = World::with_steps(steps).with_key("//Watcher");
+    world.execute(|| Balances::mint_into(&watcher(), funds)).unwrap();
+    world
+}
+
+/// A run of the job that adds `number`: the state hashes and the machine at the end.
+fn run(steps: u64, number: u8) -> (Vec<StateHash>, Machine) {
+    let executor = WasmiExecutor::new();
+    let module = executor.load(&Program::new(adder(steps)).unwrap()).unwrap();
+    let mut machine = Machine::new(&params(), &[number]);
+    let mut states = vec![machine.state_hash()];
+    while machine.step(&executor, &module).unwrap().is_some() {
+        states.push(machine.state_hash());
+    }
+    (states, machine)
+}
+
+/// The same with another answer.
+fn lie(steps: u64, number: u8) -> (Vec<StateHash>, Machine) {
+    let (mut states, mut machine) = run(steps, number);
+    machine.memory().write(Region::Output.start(), &[99]).unwrap();
+    *states.last_mut().unwrap() = machine.state_hash();
+    (states, machine)
+}
+
+/// Bob claims for `job` what `made` gives. Returns the tree of it.
+fn claim(world: &mut World, job: JobId, made: (Vec<StateHash>, Machine)) -> TraceTree {
+    let (states, mut machine) = made;
+    let id = TraceId {
+        author: Bob.to_account_id().into(),
+        job,
+    };
+    let claim = Claim::new(id, &states, &mut machine).unwrap();
+    world.execute(|| {
+        let signature = worker().sign(&Jobs::claim_payload(job, &claim));
+        let anybody = RuntimeOrigin::signed(Dave.to_account_id());
+        assert_ok!(Jobs::claim(anybody, job, claim, signature));
+    });
+    TraceTree::new(id, &states)
+}
+
+fn reveal(world: &mut World, job: JobId, tree: &TraceTree, node: NodeId) {
+    let hashes = tree
+        .reveal(node)
+        .unwrap()
+        .into_iter()
+        .map(Hash::from)
+        .collect::<Vec<_>>();
+    world.execute(|| {
+        let anybody = RuntimeOrigin::signed(Dave.to_account_id());
+        let claim = ClaimId { job, attempt: 0 };
+        assert_ok!(Disputes::reveal(anybody, claim, node, hashes.try_into().unwrap()));
+    });
+}
+
+/// One block of the watcher's node: what it submits is in the next block.
+fn block(world: &mut World) -> usize {
+    world.work();
+    world.next_block();
+    world.clock.pass(6_000);
+    world.apply_pool()
+}
+
+fn bonded(world: &mut World) -> u128 {
+    world.execute(|| Balances::balance_on_hold(&HoldReason::Bond.into(), &watcher()))
+}
+
+fn is_open(world: &mut World, job: JobId) -> bool {
+    world.execute(|| pallet_jobs::Jobs::<Runtime>::contains_key(job))
+}
+
+/// Whether the claim of `job` is gone, proven false.
+fn is_disproved(world: &mut World, job: JobId) -> bool {
+    world.execute(|| match pallet_jobs::Jobs::<Runtime>::get(job) {
+        Some(job) => !matches!(job.state, JobState::Claimed { .. }) && !job.tried.is_empty(),
+        None => {
+            let receipt = pallet_jobs::Receipts::<Runtime>::get(job).unwrap();
+            assert_eq!(receipt.outcome, JobOutcome::Expired, "a false claim became final");
+            true
+        }
+    })
+}
+
+/// Takes from the node all that its worker keeps.
+fn forget(world: &mut World, job: JobId) {
+    world.execute(|| {
+        for name in ["run", "trace", "proof", "reason", "sent"] {
+            let key = (b"assay:worker", (name, job)).encode();
+            sp_io::offchain::local_storage_clear(StorageKind::PERSISTENT, &key);
+        }
+    });
+}
+
+#[test]
+fn false_claim_is_challenged_then_proven_and_the_bond_comes_back_with_the_reward() {
+    let mut world = watched(3, 100 * UNIT);
+    let job = world.assigned_job(4);
+    claim(&mut world, job, lie(3, 4));
+    assert_eq!(block(&mut world), 1);
+    assert_eq!(bonded(&mut world), 10 * UNIT);
+    assert_eq!(block(&mut world), 1);
+    assert!(is_disproved(&mut world, job));
+    assert_eq!(block(&mut world), 1);
+    assert_eq!(bonded(&mut world), 0);
+    let balance = world.execute(|| Balances::balance(&watcher()));
+    assert!(balance > 100 * UNIT, "{balance}");
+    assert_eq!(block(&mut world), 0);
+}
+
+#[test]
+fn right_claim_is_left_alone() {
+    for steps in [3, LONG] {
+        let mut world = watched(steps, 100 * UNIT);
+        let job = world.assigned_job(4);
+        claim(&mut world, job, run(steps, 4));
+        while is_open(&mut world, job) {
+            assert_eq!(block(&mut world), 0, "{steps} steps");
+        }
+    }
+}
+
+#[test]
+fn hidden_trace_is_asked_for_and_its_false_step_is_proven() {
+    let mut world = watched(2_000, 100 * UNIT);
+    let job = world.assigned_job(4);
+    let tree = claim(&mut world, job, lie(2_000, 4));
+    assert_eq!(block(&mut world), 1);
+    let mut reveals = 0;
+    while !is_disproved(&mut world, job) {
+        block(&mut world);
+        let owed = world.execute(|| Disputes::owed_reveals(ClaimId { job, attempt: 0 }));
+        for owed in owed {
+            reveal(&mut world, job, &tree, owed.node);
+            reveals += 1;
+        }
+    }
+    assert_eq!(reveals, 2);
+    block(&mut world);
+    assert_eq!(bonded(&mut world), 0);
+    world.execute(|| assert_eq!(Reveals::<Runtime>::iter().count(), 0));
+}
+
+#[test]
+fn trace_that_stays_hidden_loses() {
+    let mut world = watched(LONG, 100 * UNIT);
+    let job = world.assigned_job(4);
+    claim(&mut world, job, lie(LONG, 4));
+    while !is_disproved(&mut world, job) {
+        block(&mut world);
+    }
+    assert_eq!(bonded(&mut world), 0);
+}
+
+#[test]
+fn watcher_that_forgets_everything_between_any_two_blocks_wins_all_the_same() {
+    let mut world = watched(LONG, 100 * UNIT);
+    let job = world.assigned_job(4);
+    let tree = claim(&mut world, job, lie(LONG, 4));
+    let mut blocks = 0;
+    while !is_disproved(&mut world, job) {
+        forget(&mut world, job);
+        block(&mut world);
+        let owed = world.execute(|| Disputes::owed_reveals(ClaimId { job, attempt: 0 }));
+        for owed in owed {
+            reveal(&mut world, job, &tree, owed.node);
+        }
+        blocks += 1;
+        assert!(blocks < 10);
+    }
+    while bonded(&mut world) > 0 {
+        block(&mut world);
+    }
+    world.execute(|| assert_eq!(Challenges::<Runtime>::iter().count(), 0));
+}
+
+#[test]
+fn watcher_whose_own_data_is_broken_accuses_nobody() {
+    let mut world = watched(3, 100 * UNIT);
+    let job = world.assigned_job(4);
+    claim(&mut world, job, run(3, 4));
+    world.execute(|| {
+        let key = pallet_models::segment_key(0, 0);
+        sp_io::offchain::local_storage_set(StorageKind::PERSISTENT, &key, &[8]);
+    });
+    assert_eq!(block(&mut world), 0);
+    // Nor where what it kept of its own run is damaged: the start tells.
+    world.execute(|| {
+        let key = (b"assay:worker", ("trace", job)).encode();
+        assert!(sp_io::offchain::local_storage_get(StorageKind::PERSISTENT, &key).is_none());
+    });
+}
+
+#[test]
+fn watcher_without_the_bond_proves_what_needs_no_challenge() {
+    let mut world = watched(3, 2 * UNIT);
+    let job = world.assigned_job(4);
+    claim(&mut world, job, lie(3, 4));
+    assert_eq!(block(&mut world), 1);
+    assert!(is_disproved(&mut world, job));
+}
+
+#[test]
+fn share_of_nothing_watches_nothing() {
+    let mut world = watched(3, 100 * UNIT);
+    world.execute(|| {
+        let share = sp_runtime::Perbill::zero().encode();
+        let key = pallet_worker::WATCHED_SHARE;
+        sp_io::offchain::local_storage_set(StorageKind::PERSISTENT, key, &share);
+    });
+    let job = world.assigned_job(4);
+    claim(&mut world, job, lie(3, 4));
+    assert_eq!(block(&mut world), 0);
+}
+
+#[test]
+fn accused_provider_reveals_and_is_paid() {
+    let mut world = World::with_steps(LONG).with_key("//Worker");
+    let job = world.assigned_job(4);
+    world.work();
+    assert_eq!(world.apply_pool(), 1);
+    let id = ClaimId { job, attempt: 0 };
+    let root = NodeId::root(LONG);
+    world.execute(|| {
+        let charlie = RuntimeOrigin::signed(Charlie.to_account_id());
+        assert_ok!(Disputes::challenge(charlie.clone(), id));
+        let hash = Jobs::job_info(job).unwrap().trace_root.unwrap();
+        assert_ok!(Disputes::ask(charlie, id, root, hash, Default::default()));
+    });
+    assert_eq!(block(&mut world), 1);
+    assert!(world.execute(|| Disputes::owed_reveals(id)).is_empty());
+    while is_open(&mut world, job) {
+        assert_eq!(block(&mut world), 0);
+    }
+    let bob = Bob.to_account_id();
+    world.execute(|| {
+        let stats = pallet_providers::Providers::<Runtime>::get(&bob).unwrap().stats;
+        assert_eq!(stats.completed, 1);
+        assert_eq!(Challenges::<Runtime>::iter().count(), 0);
+    });
+}
+
+#[test]
+fn accused_provider_that_lost_its_records_runs_again_and_reveals() {
+    let mut world = World::with_steps(LONG).with_key("//Worker");
+    let job = world.assigned_job(4);
+    world.work();
+    assert_eq!(world.apply_pool(), 1);
+    forget(&mut world, job);
+    let id = ClaimId { job, attempt: 0 };
+    world.execute(|| {
+        let charlie = RuntimeOrigin::signed(Charlie.to_account_id());
+        assert_ok!(Disputes::challenge(charlie.clone(), id));
+        let hash = Jobs::job_info(job).unwrap().trace_root.unwrap();
+        assert_ok!(Disputes::ask(
+            charlie,
+            id,
+            NodeId::root(LONG),
+            hash,
+            Default::default()
+        ));
+    });
+    assert_eq!(block(&mut world), 1);
+    assert!(world.execute(|| Disputes::owed_reveals(id)).is_empty());
+}
