@@ -45,6 +45,12 @@ export function claimedBy(claim, { provider, job }) {
   return { ...claim, traceRoot: u8aToHex(traceRoot({ provider: provider.publicKey, job }, states)) };
 }
 
+/** The same, with one state that is another one: the chain cannot tell without running a step. */
+export function falselyClaimedBy(claim, { provider, job, step }) {
+  const whole = claim.opening.whole.with(step + 1, `0x${'ee'.repeat(32)}`);
+  return claimedBy({ ...claim, opening: { whole } }, { provider, job });
+}
+
 /** The transaction that submits a claim, signed by a worker key. */
 export function claimCall(api, worker, job, claim) {
   const typed = api.createType(api.tx.jobs.claim.meta.args[1].type.toString(), claim);

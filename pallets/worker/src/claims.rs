@@ -31,7 +31,9 @@ pub(crate) struct OpenClaim<T: Config> {
 
 /// The claims of the node's own providers, and those of others of versions that it serves.
 pub(crate) fn open_claims<T: Config>(workers: &[WorkerId]) -> Vec<OpenClaim<T>> {
-    let Some(watcher) = workers.first() else {
+    // One that can pay for a dispute, where there is one.
+    let pays = |worker: &&WorkerId| frame_system::Pallet::<T>::account_exists(&account_of(worker));
+    let Some(watcher) = workers.iter().find(pays).or(workers.first()) else {
         return Vec::new();
     };
     let providers = workers.iter().filter_map(|worker| {
