@@ -245,11 +245,14 @@ thread_local! {
         let module = executor.load(&program).expect("compiles");
         (executor, program, module)
     };
-    static RUNS: RefCell<BTreeMap<u64, (Vec<Hash>, Vec<Machine>)>> = Default::default();
+    static RUNS: RefCell<BTreeMap<u64, Run>> = Default::default();
 }
 
-/// The state hashes of a run of so many steps, and the machine at each.
-fn run(steps: u64) -> (Vec<Hash>, Vec<Machine>) {
+/// The state hashes of a run, and the machine at each.
+type Run = (Vec<Hash>, Vec<Machine>);
+
+/// The run of so many steps.
+fn run(steps: u64) -> Run {
     let compute = || {
         EXECUTOR.with(|(executor, _, module)| {
             let steps = u32::try_from(steps).expect("few");

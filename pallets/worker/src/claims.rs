@@ -88,7 +88,7 @@ fn served_versions<'a, T: Config>(
 ) -> Option<BTreeSet<VersionId>> {
     let mut providers = providers.peekable();
     providers.peek()?;
-    let offers = providers.flat_map(|provider| pallet_providers::OffersOf::<T>::get(provider));
+    let offers = providers.flat_map(pallet_providers::OffersOf::<T>::get);
     Some(offers.collect())
 }
 

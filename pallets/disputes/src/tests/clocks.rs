@@ -84,7 +84,9 @@ impl Model {
     /// Who is honest moves in its last block at the latest.
     fn allows(&self, trial: &Trial, act: Act, now: u64) -> bool {
         let challenge = Challenges::<Test>::get(trial.id, CAROL).expect("is open");
-        let claim = Disputes::disputed(trial.id).ok().expect("is open");
+        let Ok(claim) = Disputes::disputed(trial.id) else {
+            panic!("the claim is open")
+        };
         let (provider, challenger) = match act {
             Act::Nothing => (false, false),
             Act::Provider => (true, false),
