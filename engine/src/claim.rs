@@ -81,7 +81,8 @@ pub enum Ending {
 pub enum ClaimError {
     /// No step, or more than the version allows.
     WrongSteps,
-    /// The trace is opened in the way of a shorter or longer one, or with a wrong number of hashes.
+    /// The trace is opened in the way of a shorter or longer one: with a wrong number of hashes, or with a
+    /// state after the last one.
     WrongOpening,
     /// The trace does not start with the state in which the job starts.
     WrongStart,

@@ -322,7 +322,7 @@ fn long_claim_with_one_part_changed_fails_by_name() {
         (
             "steps of another height",
             |claim| claim.steps = 65,
-            ClaimError::WrongEnd,
+            ClaimError::WrongOpening,
         ),
         (
             "steps opened whole",
