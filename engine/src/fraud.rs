@@ -96,7 +96,7 @@ impl FraudProof {
     }
 
     /// Checks that the proof is about `trace`, which takes no step.
-    pub fn check_paths(&self, trace: &Trace) -> Result<(), FraudError> {
+    pub fn open(self, trace: &Trace) -> Result<OpenedProof, FraudError> {
         if self.step >= trace.steps {
             return Err(FraudError::StepOutOfRange);
         }
@@ -105,29 +105,49 @@ impl FraudProof {
         if root != Some(trace.root) {
             return Err(FraudError::WrongBefore);
         }
-        let after = NodeId::leaf(self.step.saturating_add(1));
-        let root = root_of_path(trace.steps, after, self.leaf_after, &self.after);
+        let after = self.step.saturating_add(1);
+        let root = root_of_path(trace.steps, NodeId::leaf(after), self.leaf_after, &self.after);
         if root != Some(trace.root) {
             return Err(FraudError::WrongAfter);
         }
-        Ok(())
+        Ok(OpenedProof {
+            id: trace.id,
+            after,
+            witness: self.witness,
+            leaf_after: self.leaf_after,
+        })
     }
 
-    /// Runs the step. Where the trace is proven false, gives the step's fuel: none where no step follows
-    /// and the trace goes on.
+    /// [`Self::open`], then [`OpenedProof::verify`].
     pub fn verify<E: Executor>(
         self,
         trace: &Trace,
         executor: &E,
         module: &E::Module,
     ) -> Result<u64, FraudError> {
-        self.check_paths(trace)?;
-        let after = self.step.saturating_add(1);
+        self.open(trace)?.verify(executor, module)
+    }
+}
+
+/// A proof that is about a trace: what is left is to run the step.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OpenedProof {
+    id: TraceId,
+    /// The index of the leaf after the step.
+    after: u64,
+    witness: StepWitness,
+    leaf_after: Hash,
+}
+
+impl OpenedProof {
+    /// Runs the step. Where the trace is proven false, gives the step's fuel: none where no step follows
+    /// and the trace goes on.
+    pub fn verify<E: Executor>(self, executor: &E, module: &E::Module) -> Result<u64, FraudError> {
         let Some((state, run)) = self.witness.run(executor, module)? else {
             return Ok(0);
         };
         let fuel = run.fuel.unwrap_or_default();
-        if trace.id.leaf(after, &state.hash()) == self.leaf_after {
+        if self.id.leaf(self.after, &state.hash()) == self.leaf_after {
             return Err(FraudError::StepIsRight { fuel });
         }
         Ok(fuel)

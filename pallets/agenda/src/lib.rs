@@ -42,11 +42,13 @@ impl Pace {
     }
 }
 
-/// Serves entries until all that are due by `now` are served, or `pace` has no room for one more.
+/// Serves entries until all that are due by `now` are served, or neither `pace` nor what is `left_of_block`
+/// has room for one more.
 ///
 /// `serve` does what is due, and returns its weight. Returns the weight of all.
 pub fn serve<BlockNumber, Id, Cursor, Entries>(
     now: BlockNumber,
+    left_of_block: Weight,
     pace: Pace,
     mut serve: impl FnMut(Id) -> Weight,
 ) -> Weight
@@ -56,7 +58,7 @@ where
     Cursor: StorageValue<BlockNumber, Query = Option<BlockNumber>>,
     Entries: IterableStorageDoubleMap<BlockNumber, Id, ()>,
 {
-    let mut meter = WeightMeter::with_limit(pace.limit);
+    let mut meter = WeightMeter::with_limit(pace.limit.min(left_of_block));
     if meter.try_consume(pace.base).is_err() {
         return Weight::zero();
     }

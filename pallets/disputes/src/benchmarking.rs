@@ -303,12 +303,12 @@ mod benches {
         };
         let mut after = proof.before.clone();
         *after.first_mut().unwrap() = leaf;
-        let proof = FraudProof { after, ..proof };
+        let proof = FraudProof { after, ..proof }.open(&trace).ok().unwrap();
         let judged;
 
         #[block]
         {
-            judged = crate::judge::judge::<T>(program.code().to_vec(), &trace, proof);
+            judged = crate::judge::judge::<T>(program.code().to_vec(), proof);
         }
 
         assert!(judged.result.is_ok());

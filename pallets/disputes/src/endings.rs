@@ -4,7 +4,6 @@ use crate::{types::*, Agenda, Challenges, Config, Error, Event, HoldReason, Next
 use assay_agenda::Pace;
 use assay_primitives::{ClaimId, Claims, Verdict};
 use frame_support::{
-    ensure,
     storage::with_storage_layer,
     traits::{
         fungible::MutateHold,
@@ -20,6 +19,16 @@ use sp_runtime::{
 };
 
 const LOG: &str = "runtime::disputes";
+
+/// What is due with a challenge.
+enum Due<T: Config> {
+    /// Its claim was judged: the bond goes back.
+    Return,
+    /// The provider did not reveal in time: its claim is judged, and the bond goes back.
+    Judge,
+    /// The challenger did not move in time: the bond is lost, and this claim has a hold less.
+    Forfeit(DisputedClaimOf<T>),
+}
 
 /// Where a bond went.
 #[derive(Default)]
@@ -62,11 +71,7 @@ impl<T: Config> Pallet<T> {
 
     /// Serves what is due, with at most `limit` of weight. Returns the weight.
     pub(crate) fn serve_agenda(now: BlockNumberFor<T>, limit: Weight) -> Weight {
-        let pace = Pace {
-            limit: limit.min(Self::agenda_limit()),
-            ..Self::pace()
-        };
-        assay_agenda::serve::<_, _, NextDue<T>, Agenda<T>>(now, pace, |(claim, challenger)| {
+        assay_agenda::serve::<_, _, NextDue<T>, Agenda<T>>(now, limit, Self::pace(), |(claim, challenger)| {
             Self::serve(claim, challenger, now)
         })
     }
@@ -76,23 +81,11 @@ impl<T: Config> Pallet<T> {
         let Some(challenge) = Challenges::<T>::get(id, &who) else {
             return Weight::zero();
         };
-        let Some(claim) = T::Claims::disputed(id) else {
-            Self::end(id, who, challenge, Ending::ProvenFalse, None);
-            return T::WeightInfo::due_return();
-        };
-        match Self::standing(id, &claim, &challenge) {
-            Standing::Challenger { until } if now > until => {
-                Self::end(id, who, challenge, Ending::Abandoned, Some(&claim));
-                T::WeightInfo::due_abandoned()
-            }
-            Standing::Provider { until, .. } if now > until => {
-                Self::judge_withheld(id, &who);
-                Self::end(id, who, challenge, Ending::Withheld, None);
-                T::WeightInfo::due_withheld()
-            }
+        match Self::due(id, &challenge, now) {
+            Ok(due) => Self::end(id, who, challenge, due),
             // Somebody moved since the entry was made.
-            later => {
-                Self::put_due(id, &who, challenge, later.until());
+            Err(until) => {
+                Self::put_due(id, &who, challenge, until);
                 T::WeightInfo::due_return()
             }
         }
@@ -101,14 +94,26 @@ impl<T: Config> Pallet<T> {
     /// Does what is due with a challenge while the agenda is behind, or its claim is judged already.
     pub(crate) fn do_settle(id: ClaimId, who: T::AccountId) -> DispatchResult {
         let challenge = Challenges::<T>::get(id, &who).ok_or(Error::<T>::ChallengeNotFound)?;
-        let now = Self::now();
-        if let Some(claim) = T::Claims::disputed(id) {
-            let until = Self::standing(id, &claim, &challenge).until();
-            ensure!(now > until, Error::<T>::NotDue);
-        }
+        let due = Self::due(id, &challenge, Self::now()).map_err(|_| Error::<T>::NotDue)?;
         Self::unschedule(id, &who, &challenge);
-        Self::serve(id, who, now);
+        Self::end(id, who, challenge, due);
         Ok(())
+    }
+
+    /// How a challenge ends now. `Err` with the last block of the move that it waits for.
+    fn due(
+        id: ClaimId,
+        challenge: &ChallengeOf<T>,
+        now: BlockNumberFor<T>,
+    ) -> Result<Due<T>, BlockNumberFor<T>> {
+        let Some(claim) = T::Claims::disputed(id) else {
+            return Ok(Due::Return);
+        };
+        match Self::standing(id, &claim, challenge) {
+            Standing::Challenger { until } if now > until => Ok(Due::Forfeit(claim)),
+            Standing::Provider { until, .. } if now > until => Ok(Due::Judge),
+            later => Err(later.until()),
+        }
     }
 
     /// Judges a claim whose provider did not reveal in time.
@@ -119,25 +124,28 @@ impl<T: Config> Pallet<T> {
         }
     }
 
-    /// Ends a challenge. `claim` is the one that it leaves to become final.
-    fn end(
-        id: ClaimId,
-        who: T::AccountId,
-        challenge: ChallengeOf<T>,
-        ending: Ending,
-        claim: Option<&DisputedClaimOf<T>>,
-    ) {
+    /// Ends a challenge. Returns the weight.
+    fn end(id: ClaimId, who: T::AccountId, challenge: ChallengeOf<T>, due: Due<T>) -> Weight {
         Challenges::<T>::remove(id, &who);
         for node in &challenge.asked {
             Self::uncount_asker(id, *node);
         }
-        let bond = match claim {
-            None => Self::return_bond(&who, challenge.bond),
-            Some(claim) => {
+        let (ending, bond, weight) = match due {
+            Due::Return => {
+                let bond = Self::return_bond(&who, challenge.bond);
+                (Ending::ProvenFalse, bond, T::WeightInfo::due_return())
+            }
+            Due::Judge => {
+                Self::judge_withheld(id, &who);
+                let bond = Self::return_bond(&who, challenge.bond);
+                (Ending::Withheld, bond, T::WeightInfo::due_withheld())
+            }
+            Due::Forfeit(claim) => {
                 if let Err(error) = T::Claims::unhold(id) {
                     log::error!(target: LOG, "{id:?} has no hold: {error:?}");
                 }
-                Self::forfeit_bond(&who, challenge.bond, claim)
+                let bond = Self::forfeit_bond(&who, challenge.bond, &claim);
+                (Ending::Abandoned, bond, T::WeightInfo::due_abandoned())
             }
         };
         Self::deposit_event(Event::Ended {
@@ -148,6 +156,7 @@ impl<T: Config> Pallet<T> {
             forfeited: bond.forfeited,
             burnt: bond.burnt,
         });
+        weight
     }
 
     fn return_bond(who: &T::AccountId, bond: BalanceOf<T>) -> Bond<BalanceOf<T>> {

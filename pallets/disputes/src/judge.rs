@@ -6,7 +6,7 @@
 use crate::{Config, Error};
 use alloc::vec::Vec;
 use assay_engine::{
-    fraud::{FraudError, FraudProof, Trace},
+    fraud::{FraudError, OpenedProof},
     limits::{ENGINE_VERSION, STEP_FUEL},
     Executor, Program, WasmiExecutor,
 };
@@ -27,7 +27,7 @@ pub(crate) fn ensure_known<T: Config>(engine_version: u16) -> Result<(), Error<T
 }
 
 /// Runs the step of `proof` by the rules of version 1.
-pub(crate) fn judge<T: Config>(code: Vec<u8>, trace: &Trace, proof: FraudProof) -> Judgement<T> {
+pub(crate) fn judge<T: Config>(code: Vec<u8>, proof: OpenedProof) -> Judgement<T> {
     let executor = WasmiExecutor::new();
     let Ok(module) = executor.load(&Program::from_checked(code)) else {
         return Judgement {
@@ -35,7 +35,7 @@ pub(crate) fn judge<T: Config>(code: Vec<u8>, trace: &Trace, proof: FraudProof) 
             fuel: 0,
         };
     };
-    match proof.verify(trace, &executor, &module) {
+    match proof.verify(&executor, &module) {
         Ok(fuel) => Judgement { result: Ok(()), fuel },
         Err(error) => {
             let fuel = match error {

@@ -100,11 +100,11 @@ impl<T: Config> Pallet<T> {
             steps: claim.steps,
             root: claim.trace_root.0,
         };
-        proof.check_paths(&trace).map_err(Error::<T>::from)?;
+        let step = proof.step;
+        let proof = proof.open(&trace).map_err(Error::<T>::from)?;
         let code = T::Programs::code(claim.program).ok_or(Error::<T>::ProgramNotFound)?;
         size.code = code.len().saturated_into();
-        let step = proof.step;
-        let Judgement { result, fuel } = judge::judge::<T>(code, &trace, proof);
+        let Judgement { result, fuel } = judge::judge::<T>(code, proof);
         size.fuel = fuel;
         result?;
         let rewarded = Self::rewarded(id, &who);

@@ -51,11 +51,9 @@ impl<T: Config> Pallet<T> {
 
     /// Serves what is due, with at most `limit` and [`Self::agenda_limit`] of weight. Returns the weight.
     pub(crate) fn serve_agenda(now: BlockNumberFor<T>, limit: Weight) -> Weight {
-        let pace = Pace {
-            limit: limit.min(Self::agenda_limit()),
-            ..Self::pace()
-        };
-        assay_agenda::serve::<_, _, NextDue<T>, Agenda<T>>(now, pace, |id| Self::serve(id, now))
+        assay_agenda::serve::<_, _, NextDue<T>, Agenda<T>>(now, limit, Self::pace(), |id| {
+            Self::serve(id, now)
+        })
     }
 
     /// What the agenda may take of a block.

@@ -9,7 +9,7 @@ use assay_engine::{fraud::Trace, limits::MAX_PUBLIC_STEPS, trace::TraceId, Hash}
 use assay_primitives::{shown_key, worker_key::WorkerId, ClaimId, Claims, VersionId};
 use codec::{Decode, Encode};
 use pallet_jobs::JobState;
-use sp_core::{offchain::StorageKind, H256};
+use sp_core::H256;
 use sp_io::hashing::blake2_256;
 use sp_runtime::{offchain::storage::StorageValueRef, Perbill};
 
@@ -92,11 +92,13 @@ fn served_versions<'a, T: Config>(
     Some(offers.collect())
 }
 
+/// What the node's off-chain database has under `key`, where it can be read.
+fn kept<Value: Decode>(key: &[u8]) -> Option<Value> {
+    StorageValueRef::persistent(key).get().ok().flatten()
+}
+
 fn watched_share() -> Perbill {
-    let share = sp_io::offchain::local_storage_get(StorageKind::PERSISTENT, WATCHED_SHARE);
-    share
-        .and_then(|share| Perbill::decode(&mut &share[..]).ok())
-        .unwrap_or(Perbill::one())
+    kept(WATCHED_SHARE).unwrap_or(Perbill::one())
 }
 
 /// Whether a claim is among the share that `worker` watches: another share for each key, and nobody else
@@ -105,10 +107,10 @@ fn is_chosen(id: ClaimId, worker: &WorkerId, share: Perbill) -> bool {
     if share == Perbill::one() || share.is_zero() {
         return !share.is_zero();
     }
-    let secret = sp_io::offchain::local_storage_get(StorageKind::PERSISTENT, SECRET).unwrap_or_else(|| {
-        let secret = sp_io::offchain::random_seed().to_vec();
+    let secret = kept::<[u8; 32]>(SECRET).unwrap_or_else(|| {
+        let secret = sp_io::offchain::random_seed();
         StorageValueRef::persistent(SECRET).set(&secret);
-        secret.encode()
+        secret
     });
     let hash = (id, worker, secret).using_encoded(blake2_256);
     let [a, b, c, d, ..] = hash;
@@ -126,8 +128,6 @@ impl<T: Config> OpenClaim<T> {
 
     /// What was shown of the trace below the node with `hash`: with the claim, or by a reveal.
     pub fn shown(&self, hash: &Hash) -> Option<Vec<Hash>> {
-        let key = shown_key(&H256(*hash));
-        let shown = sp_io::offchain::local_storage_get(StorageKind::PERSISTENT, &key)?;
-        Vec::<Hash>::decode(&mut &shown[..]).ok()
+        kept(&shown_key(&H256(*hash)))
     }
 }
