@@ -52,19 +52,30 @@ section_build() {
     cargo_node test --release --locked "${WITHOUT_ENGINE[@]}" --no-run
 }
 
-# Clippy compiles the workspaces' own crates on top of the dependencies that the build made: `cargo clippy` would check the
-# whole SDK besides. Its node has no runtime, and takes the place of the one that was built.
+# Clippy compiles the workspaces' own crates, without optimizing, on top of the dependencies that the build made: `cargo
+# clippy` would check the whole SDK besides. Its node has no runtime, and takes the place of the one that was built.
 section_lint() {
     (
         RUSTC_WORKSPACE_WRAPPER="$(rustup which clippy-driver)"
         export RUSTC_WORKSPACE_WRAPPER SKIP_ASSAY_RUNTIME_WASM_BUILD=1 CARGO_TERM_COLOR=never
-        deny_warnings cargo_node build --release --locked "${WITHOUT_ENGINE[@]}" --all-targets
-        deny_warnings cargo_engine build --release --locked --all-targets
-        deny_warnings cargo_cli build --release --locked --all-targets
+        local of_node of_cli
+        mapfile -t of_node < <(unoptimized "$ROOT")
+        mapfile -t of_cli < <(unoptimized "$ROOT/cli")
+        deny_warnings cargo_node build --release --locked "${WITHOUT_ENGINE[@]}" --all-targets "${of_node[@]}"
+        deny_warnings cargo_engine build --release --locked --all-targets "${of_node[@]}"
+        deny_warnings cargo_cli build --release --locked --all-targets "${of_cli[@]}"
         deny_warnings cargo_programs build --release --locked -p assay-network -p assay-network-plan -p assay-program-strip --all-targets
-        deny_warnings cargo_fuzz build --release --locked
     )
+    # Nothing else builds the fuzz targets, whose dependencies are few.
+    CARGO_TERM_COLOR=never deny_warnings cargo_fuzz clippy --release --locked
     build_binaries
+}
+
+# unoptimized WORKSPACE: prints the options that build its own crates without optimization.
+unoptimized() {
+    cargo metadata --no-deps --locked --format-version 1 --manifest-path "$1/Cargo.toml" |
+        node --print 'JSON.parse(fs.readFileSync(0)).packages
+            .map(({ name }) => `--config=profile.release.package.${name}.opt-level=0`).join("\n")'
 }
 
 # deny_warnings COMMAND...: runs it and fails if it warns.
