@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# Shows Assay at work: a node, a real model, a provider, a request, and the final, paid answer.
+# Shows Assay at work, with a node and a real model.
 #
-# Usage: scripts/demo.sh [--once] [--keep-data] [--help]
+# Usage: scripts/demo.sh [answer | fraud] [--once] [--keep-data] [--help]
 #
-#   --once       end after the answer; the exit code is 0 only if the answer is right, final and paid
+#   answer       a provider, a request, and the final, paid answer; if nothing else is chosen
+#   fraud        a provider that lies, the node that notices, and the step that the chain runs to know; then an accuser
+#                that lies
+#   --once       end after the story; the exit code is 0 only if all came out as it should: the answer right, final and
+#                paid, and whoever lied lost
 #   --keep-data  keep the chain's data at the end, and say where
 #
 # It sets up and builds what is missing: about 45 minutes the first time on two cores, a minute later. The node
@@ -16,7 +20,7 @@ main() {
     local option
     for option in "$@"; do
         case "$option" in
-            --once | --keep-data) ;;
+            answer | fraud | --once | --keep-data) ;;
             --help | -h) usage_of "${BASH_SOURCE[0]}" && exit ;;
             *) die "unknown option $option" "see scripts/demo.sh --help" ;;
         esac

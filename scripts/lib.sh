@@ -145,7 +145,7 @@ build_binaries() {
 }
 
 # become_demo OPTIONS...: goes on as the demonstration, with what is built.
-become_demo() { exec node "$ROOT/tests/demo.mjs" "$@"; }
+become_demo() { exec node "$ROOT/tests/demo/main.mjs" "$@"; }
 
 # python_of_venv: prints the interpreter that has onnxruntime.
 python_of_venv() { printf '%s' "$ASSAY_CACHE/venv/bin/python"; }

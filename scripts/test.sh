@@ -8,7 +8,8 @@
 #
 # The first run builds for the better part of an hour on two cores; a later one takes 5 to 15 minutes.
 # docs/measurements.md has the figures. The first section that fails ends the run. The log of each section stays in
-# ~/.cache/assay/logs. Sections that only compute run beside those that mostly wait for blocks, and give way to them.
+# ~/.cache/assay/logs. After the build, the sections that compute run beside those that mostly wait for blocks, and give
+# way to them.
 #
 # GENERATED_MODULES   programs on which the section fuzz compares the executors (default 30000); engine/fuzz goes on
 #                     without end
@@ -18,9 +19,9 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly LOGS="$ASSAY_CACHE/logs"
-readonly SECTIONS=(format build lint docs unit engine cli programs models demo journeys fuzz properties)
-# What only computes, and what has something beside it.
-readonly COMPUTING=(fuzz properties) WAITING=(demo journeys)
+readonly SECTIONS=(format build lint docs unit engine cli programs models fuzz properties demo journeys)
+# What comes before all else, and what mostly waits for blocks.
+readonly FIRST=(format build) WAITING=(demo journeys)
 
 describe() {
     case "$1" in
@@ -35,7 +36,7 @@ describe() {
         programs) echo "the guest programs pass their tests, and the committed ones are what the sources build" ;;
         models) echo "the committed answers are what onnxruntime gives" ;;
         properties) echo "random sequences of calls keep every invariant" ;;
-        demo) echo "the demonstration ends with an answer that is right, final and paid" ;;
+        demo) echo "the demonstrations end as they should: who is right is paid, who lies loses" ;;
         journeys) echo "clients get through every journey with a real node" ;;
     esac
 }
@@ -53,7 +54,8 @@ section_build() {
 }
 
 # Clippy compiles the workspaces' own crates, without optimizing, on top of the dependencies that the build made: `cargo
-# clippy` would check the whole SDK besides. Its node has no runtime, and takes the place of the one that was built.
+# clippy` would check the whole SDK besides. Its node has no runtime, and takes the place of the one that was built for a
+# while: what runs beside has a copy.
 section_lint() {
     (
         RUSTC_WORKSPACE_WRAPPER="$(rustup which clippy-driver)"
@@ -130,9 +132,29 @@ has_tests_named() {
     "$2" --list "$1" | grep ': test$' >/dev/null || die "no test of $2 has '$1' in its name"
 }
 
-section_demo() { become_demo --once; }
+section_demo() {
+    keep_binaries
+    (become_demo answer --once)
+    (become_demo fraud --once)
+}
 
-section_journeys() { (cd "$ROOT/tests" && npm test); }
+section_journeys() {
+    keep_binaries
+    (cd "$ROOT/tests" && npm test)
+}
+
+# Lets what follows run copies of the binaries: those of the lint take their places in the target folder.
+keep_binaries() {
+    export ASSAY_BINARIES="$ASSAY_CACHE/binaries"
+    [[ -z "$beside" ]] || return 0
+    copy_binaries
+}
+
+copy_binaries() {
+    mkdir -p "$ASSAY_CACHE/binaries"
+    cp --force --preserve=timestamps "$CARGO_TARGET_DIR/release/assay-node" "$CARGO_TARGET_DIR/cli/release/assay" \
+        "$ASSAY_CACHE/binaries/" || die "the node or the tools are not built" "run scripts/test.sh --only build"
+}
 
 # The table's rows: section, seconds, result.
 summary=()
@@ -206,6 +228,8 @@ run_beside() {
 # wait_for_beside: takes over its rows of the table, and its failure.
 wait_for_beside() {
     local rows
+    heading "Waiting for what runs beside"
+    say "its output: $LOGS/beside.log"
     wait "$beside" || true
     beside=''
     [[ -f "$LOGS/beside.failed" ]] || die "what ran beside was killed" "its output: $LOGS/beside.log"
@@ -218,17 +242,18 @@ wait_for_beside() {
 run_chosen() {
     local first=() waiting=() computing=() section
     for section in "$@"; do
-        if is_one_of "$section" "${COMPUTING[@]}"; then
-            computing+=("$section")
+        if is_one_of "$section" "${FIRST[@]}"; then
+            first+=("$section")
         elif is_one_of "$section" "${WAITING[@]}"; then
             waiting+=("$section")
         else
-            first+=("$section")
+            computing+=("$section")
         fi
     done
     run_sections "${first[@]}"
     [[ -z "$failed" ]] || return 0
     if ((${#waiting[@]} && ${#computing[@]})); then
+        copy_binaries
         run_beside "${computing[@]}"
         run_sections "${waiting[@]}"
         [[ -n "$failed" ]] || wait_for_beside
@@ -262,7 +287,10 @@ main() {
     export_wasm_toolchain
     run_chosen "${chosen[@]}"
     print_summary
-    [[ -z "$failed" ]] || die "the section '$failed' failed" "its log: $LOGS/$failed.log" \
+    [[ -n "$failed" ]] || return 0
+    heading "The end of what $failed printed"
+    tail -n 40 "$LOGS/$failed.log"
+    die "the section '$failed' failed" "its log: $LOGS/$failed.log" \
         "to run it again: scripts/test.sh --only $failed"
 }
 

@@ -1,4 +1,5 @@
-// Whatever is wrong with a program, an upload or a version has a named error and costs at most the fee of the transaction.
+// Whatever is wrong with a program, an upload or a version has a named error and costs at most the fee of the
+// transaction.
 
 import { u8aToHex } from '@polkadot/util';
 import { account, dave, eve, find, submit } from '../lib/chain.mjs';
@@ -11,7 +12,13 @@ import { refuses } from '../lib/refusals.mjs';
 const KIB = 1024;
 const nobody = account('//Nobody');
 
-journey('bad programs', async (world) => {
+journey('bad models', async (world) => {
+  await badPrograms(world);
+  await badUploads(world);
+  await badVersions(world);
+});
+
+async function badPrograms(world) {
   const { api } = world;
   const upload = (code) => api.tx.models.uploadProgram(u8aToHex(code));
   const good = withParts();
@@ -41,9 +48,9 @@ journey('bad programs', async (world) => {
 
   await world.step('a good program is accepted', () => submit(api, upload(good), dave));
   await refuses(world, [['the same program again', 'models.ProgramAlreadyExists', upload(good)]]);
-});
+}
 
-journey('bad uploads', async (world) => {
+async function badUploads(world) {
   const { api, step } = world;
   const segment = (params, index, length) => api.tx.models.uploadSegment(params, index, u8aToHex(Buffer.alloc(length)));
 
@@ -65,9 +72,9 @@ journey('bad uploads', async (world) => {
     ['the same segment again', 'models.SegmentAlreadyUploaded', segment(params, 0, SEGMENT_LENGTH)],
     ['removal of an active upload', 'models.UploadActive', api.tx.models.removeParams(params), eve],
   ]);
-});
+}
 
-journey('bad versions', async (world) => {
+async function badVersions(world) {
   const { api, step } = world;
   const { model, program, params, version } = await step('Dave publishes a model', () =>
     publishPackage(api, dave, digitsPackage('mlp')));
@@ -90,7 +97,9 @@ journey('bad versions', async (world) => {
     ['an output above 16 KiB', 'models.OutputTooLong', publish({ outputs: floatsOf(4 * KIB + 1) })],
     ['a tensor without elements', 'models.EmptyTensor', publish({ inputs: floatsOf(0) })],
     ['nine tensors', 'models.TooManyTensors', publish({ outputs: Array(9).fill(floatsOf(1)[0]) })],
-    ['nine dimensions', 'models.TooManyDimensions', publish({ inputs: [{ ...floatsOf(1)[0], shape: Array(9).fill(1) }] })],
+    ['nine dimensions', 'models.TooManyDimensions', publish({
+      inputs: [{ ...floatsOf(1)[0], shape: Array(9).fill(1) }],
+    })],
     ['a license of 65 bytes', 'models.LicenseTooLong', publish({ license: xs(65) })],
     ['65 labels', 'models.TooManyLabels', publish({ labels: Array(65).fill('x') })],
     ['no steps', 'models.MaxStepsOutOfRange', publish({ maxSteps: 0 })],
@@ -109,4 +118,4 @@ journey('bad versions', async (world) => {
   await refuses(world, [
     ['params that are not complete', 'models.ParamsIncomplete', publish({ params: { OnChain: begun } })],
   ]);
-});
+}

@@ -2,38 +2,30 @@
 // liar pays for everybody. An accusation of a right claim costs the accuser.
 
 import assert from 'node:assert/strict';
-import { alice, balance, bob, charlie, dave, eventsNamed, eve, height, submit, tokens } from '../lib/chain.mjs';
-import { claimCall, claimInBlock, falselyClaimedBy } from '../lib/claims.mjs';
+import { alice, balance, bob, charlie, dave, eventsSince, eve, height, submit } from '../lib/chain.mjs';
+import { falselyClaimedBy } from '../lib/claims.mjs';
 import { digitsPackage, image } from '../lib/digits.mjs';
+import { untilEnded, untilEvent } from '../lib/disputes.mjs';
 import { journey } from '../lib/journey.mjs';
-import { offer, publishPackage, quote, registerProvider, request, setParameters, untilJob } from '../lib/market.mjs';
-import { until } from '../lib/wait.mjs';
+import { bobProvides, bobsClaim, charlieProvides, claim } from '../lib/liar.mjs';
+import { publishPackage, quote, request, setParameters, untilJob } from '../lib/market.mjs';
 
 /** The step of the perceptron's five that Charlie claims falsely. */
 const FALSE_STEP = 2;
 
 journey('fraud', async ({ api, step }) => {
-  const bond = tokens(api, 10_000);
   const stakeOf = async ({ address }) => (await api.query.providers.providers(address)).unwrap().bonded.toBigInt();
-  const since = async (first, name) => (await eventsNamed(api, name, first, await height(api))).map(({ data }) => data);
   const { version } = await step('Alice has published a model', () => publishPackage(api, alice, digitsPackage('mlp')));
   const ask = async () => request(api, dave, version, image(0), { maxFee: await quote(api, version) });
 
   const honest = await step('Bob provides, and his node has claimed a job', async () => {
-    const worker = await registerProvider(api, bob, { workerSecret: '//Bob//worker', bond });
-    await submit(api, api.tx.balances.transferKeepAlive(worker.address, tokens(api, 100)), bob);
-    await offer(api, bob, version, { perJob: tokens(api, 0.1) });
-    const firstBlock = await height(api);
-    const job = await ask();
-    await untilJob(api, job, 'Final');
-    const [claimed] = await eventsNamed(api, 'jobs.Claimed', firstBlock, await height(api));
-    return claimInBlock(api, claimed.number, job);
+    await bobProvides(api, version);
+    return bobsClaim(api, version, image(0));
   });
 
   const [worker, job] = await step('Charlie provides by hand, and has a job with the same input', async () => {
     await setParameters(api, alice, { claimDeadline: 60, challengeWindow: 30 });
-    const worker = await registerProvider(api, charlie, { workerSecret: '//Charlie//worker', bond, silent: true });
-    await offer(api, charlie, version, { perJob: tokens(api, 0.1) });
+    const worker = await charlieProvides(api, version);
     await submit(api, api.tx.providers.pause(), bob);
     const job = await ask();
     await untilJob(api, job, 'Assigned');
@@ -43,35 +35,31 @@ journey('fraud', async ({ api, step }) => {
 
   const firstBlock = (await height(api)) + 1;
   const before = { charlie: await stakeOf(charlie), dave: (await balance(api, dave)).all };
-  await step('his claim is right but for one state, and gets in', async () => {
-    const lie = falselyClaimedBy(honest, { provider: charlie, job, step: FALSE_STEP });
-    await submit(api, claimCall(api, worker, job, lie), eve);
-  });
+  const id = await step('his claim is right but for one state, and gets in', () =>
+    claim(api, worker, job, falselyClaimedBy(honest.claim, { provider: charlie, job, step: FALSE_STEP })));
 
   const proof = await step('a node that watches proves the step, without being told', async () => {
-    const proven = async () => (await since(firstBlock, 'disputes.FraudProven'))[0];
-    const proof = await until('the proof', proven, { seconds: 60 });
-    assert.equal(proof.claim.job.toNumber(), job);
+    const proof = await untilEvent(api, 'disputes.FraudProven', id, firstBlock);
     assert.equal(proof.step.toNumber(), FALSE_STEP);
     assert.ok(proof.fuel.toNumber() > 0, 'the chain ran the step');
-    const [challenged] = await since(firstBlock, 'disputes.Challenged');
+    const [challenged] = await eventsSince(api, 'disputes.Challenged', firstBlock);
     assert.equal(proof.rewarded.unwrap().toString(), challenged.challenger.toString());
     return proof;
   });
 
   await step('Charlie pays, the watcher and the requester get their parts, and the rest is burnt', async () => {
-    const [{ slashed }] = await since(firstBlock, 'jobs.Disproved');
+    const [{ slashed }] = await eventsSince(api, 'jobs.Disproved', firstBlock);
     const { challengerShare, compensationShare } = (await api.query.jobs.parameters()).toJSON();
     const part = (share) => (slashed.toBigInt() * BigInt(share)) / 1_000_000_000n;
     assert.equal(before.charlie - (await stakeOf(charlie)), slashed.toBigInt());
     assert.equal((await balance(api, dave)).all - before.dave, part(compensationShare));
-    const rewards = await since(firstBlock, 'providers.Slashed');
+    const rewards = await eventsSince(api, 'providers.Slashed', firstBlock);
     const watchers = rewards.find(({ beneficiary }) => beneficiary.eq(proof.rewarded));
     assert.equal(watchers.rewarded.toBigInt(), part(challengerShare));
   });
 
   await step('the bond comes back', async () => {
-    const ended = await until('the end', async () => (await since(firstBlock, 'disputes.Ended'))[0], { seconds: 60 });
+    const [ended] = await untilEnded(api, id, firstBlock);
     assert.equal(ended.ending.type, 'ProvenFalse');
     assert.equal(ended.challenger.toString(), proof.rewarded.unwrap().toString());
     assert.ok(ended.returned.toBigInt() > 0n);
@@ -88,10 +76,11 @@ journey('fraud', async ({ api, step }) => {
     await submit(api, api.tx.providers.pause(), charlie);
     const [job, firstBlock] = [await ask(), await height(api)];
     await untilJob(api, job, 'Pending');
-    await submit(api, api.tx.disputes.challenge({ job, attempt: 0 }), eve);
-    const [{ bond }] = await since(firstBlock, 'disputes.Challenged');
-    assert.equal((await api.call.disputesApi.challenges({ job, attempt: 0 })).length, 1);
-    const ended = await until('the end', async () => (await since(firstBlock, 'disputes.Ended'))[0], { seconds: 60 });
+    const id = { job, attempt: 0 };
+    await submit(api, api.tx.disputes.challenge(id), eve);
+    const [{ bond }] = await eventsSince(api, 'disputes.Challenged', firstBlock);
+    assert.equal((await api.call.disputesApi.challenges(id)).length, 1);
+    const [ended] = await untilEnded(api, id, firstBlock);
     assert.equal(ended.ending.type, 'Abandoned');
     assert.equal(ended.forfeited.toBigInt() + ended.burnt.toBigInt(), bond.toBigInt());
     assert.ok(ended.forfeited.toBigInt() > ended.burnt.toBigInt());

@@ -105,6 +105,38 @@ export async function eventsNamed(api, name, first, last) {
 }
 
 /**
+ * The transactions that call a pallet, in the blocks from `first` to the newest, with what the chain spent on each.
+ * @returns {Promise<{number: number, call: string, bytes: number, weight: {refTime: bigint, proofSize: bigint}}[]>}
+ */
+export async function callsSince(api, pallet, first) {
+  const found = [];
+  for (let number = first; number <= (await height(api)); number++) {
+    const hash = await api.rpc.chain.getBlockHash(number);
+    const { block } = await api.rpc.chain.getBlock(hash);
+    const events = await (await api.at(hash)).query.system.events();
+    block.extrinsics.forEach(({ method, encodedLength }, index) => {
+      if (method.section === pallet) {
+        found.push({ number, call: method.method, bytes: encodedLength, weight: weightOf(api, events, index) });
+      }
+    });
+  }
+  return found;
+}
+
+function weightOf(api, events, index) {
+  const ofExtrinsic = events.filter(({ phase }) => phase.isApplyExtrinsic && phase.asApplyExtrinsic.eq(index));
+  const { ExtrinsicSuccess, ExtrinsicFailed } = api.events.system;
+  const end = ofExtrinsic.find(({ event }) => ExtrinsicSuccess.is(event) || ExtrinsicFailed.is(event));
+  const { refTime, proofSize } = end.event.data.at(-1).weight;
+  return { refTime: refTime.toBigInt(), proofSize: proofSize.toBigInt() };
+}
+
+/** The data of the events by that name in the blocks from `first` to the newest. */
+export async function eventsSince(api, name, first) {
+  return (await eventsNamed(api, name, first, await height(api))).map(({ data }) => data);
+}
+
+/**
  * Plancks of an account.
  * @returns {Promise<{free: bigint, held: bigint, all: bigint}>}
  */

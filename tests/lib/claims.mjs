@@ -1,11 +1,12 @@
 // Claims, made by hand from a claim that a worker made: what an attacker would do.
 
-import { stringToU8a, u8aConcat, u8aToHex } from '@polkadot/util';
+import { hexToU8a, stringToU8a, u8aConcat, u8aToHex } from '@polkadot/util';
 import { blake2AsU8a } from '@polkadot/util-crypto';
+import { hash, memoryRoot, TAG } from './memory.mjs';
 
-const TAG = { traceLeaf: 3, traceNode: 4, tracePadding: 5 };
-
-const hash = (tag, ...parts) => blake2AsU8a(u8aConcat([tag], ...parts), 256);
+/** Above so many steps a claim hides its trace. */
+const MAX_PUBLIC_STEPS = 64;
+const REVEAL_LEVELS = 10;
 
 function littleEndian(value) {
   const bytes = Buffer.alloc(8);
@@ -13,21 +14,51 @@ function littleEndian(value) {
   return bytes;
 }
 
-/**
- * The root over the state hashes of a run. Its leaves are bound to the provider and the job.
- * @param {{provider: Uint8Array, job: number}} author
- * @param {Uint8Array[]} states
- */
-export function traceRoot({ provider, job }, states) {
-  let nodes = states.map((state, index) =>
-    hash(TAG.traceLeaf, provider, littleEndian(job), littleEndian(index), state));
-  let padding = hash(TAG.tracePadding);
-  while (nodes.length > 1) {
-    const pairs = nodes.flatMap((node, index) => (index % 2 ? [] : [[node, nodes[index + 1] ?? padding]]));
-    nodes = pairs.map(([left, right]) => hash(TAG.traceNode, left, right));
-    padding = hash(TAG.traceNode, padding, padding);
+/** The tree over the state hashes of a run. Its leaves are bound to the provider and the job. */
+export class Trace {
+  /**
+   * @param {{provider: import('@polkadot/keyring/types').KeyringPair, job: number}} author
+   * @param {Uint8Array[]} states
+   */
+  constructor({ provider, job }, states) {
+    this.states = states;
+    let padding = hash(TAG.tracePadding);
+    let nodes = states.map((state, index) =>
+      hash(TAG.traceLeaf, provider.publicKey, littleEndian(job), littleEndian(index), state));
+    this.levels = [nodes];
+    this.padding = [padding];
+    while (nodes.length > 1) {
+      const pairs = nodes.flatMap((node, index) => (index % 2 ? [] : [[node, nodes[index + 1] ?? padding]]));
+      nodes = pairs.map(([left, right]) => hash(TAG.traceNode, left, right));
+      padding = hash(TAG.traceNode, padding, padding);
+      this.levels.push(nodes);
+      this.padding.push(padding);
+    }
   }
-  return nodes[0];
+
+  get root() {
+    return this.levels.at(-1)[0];
+  }
+
+  /** The siblings of a leaf, lowest first. */
+  path(leaf) {
+    const below = this.levels.slice(0, -1);
+    return below.map((nodes, height) => nodes[(leaf >> height) ^ 1] ?? this.padding[height]);
+  }
+
+  /** What a reveal of a node shows. */
+  below({ height, index }) {
+    const levels = Math.min(height, REVEAL_LEVELS);
+    return this.levels[height - levels].slice(index << levels, (index + 1) << levels);
+  }
+
+  /** How a claim opens it. */
+  get opening() {
+    const last = this.states.length - 1;
+    if (last <= MAX_PUBLIC_STEPS) return { whole: this.states.map((state) => u8aToHex(state)) };
+    const [first, end] = [0, last].map((leaf) => this.path(leaf).map((node) => u8aToHex(node)));
+    return { ends: { first, last: end } };
+  }
 }
 
 /** The claim in block `number` for `job`, as plain JSON. */
@@ -39,21 +70,49 @@ export async function claimInBlock(api, number, job) {
   return found.args[1].toJSON();
 }
 
-/** The same run, claimed by another provider or for another job. */
-export function claimedBy(claim, { provider, job }) {
-  const states = claim.opening.whole.map((state) => Buffer.from(state.slice(2), 'hex'));
-  return { ...claim, traceRoot: u8aToHex(traceRoot({ provider: provider.publicKey, job }, states)) };
+/** The state hashes of a claim that shows them. */
+const statesOf = (claim) => claim.opening.whole.map((state) => hexToU8a(state));
+
+/** A run with these states, and its claim. */
+function claimOf(claim, author, states) {
+  const trace = new Trace(author, states);
+  const { root, opening } = trace;
+  return { trace, claim: { ...claim, steps: states.length - 1, traceRoot: u8aToHex(root), opening } };
 }
 
+const INVENTED = new Uint8Array(32).fill(0xee);
+
+/** The same run, claimed by another provider or for another job. */
+export const claimedBy = (claim, author) => claimOf(claim, author, statesOf(claim)).claim;
+
 /** The same, with one state that is another one: the chain cannot tell without running a step. */
-export function falselyClaimedBy(claim, { provider, job, step }) {
-  const whole = claim.opening.whole.with(step + 1, `0x${'ee'.repeat(32)}`);
-  return claimedBy({ ...claim, opening: { whole } }, { provider, job });
+export function falselyClaimedBy(claim, { step, ...author }) {
+  return claimOf(claim, author, statesOf(claim).with(step + 1, INVENTED)).claim;
 }
+
+/**
+ * A run of `steps` steps that goes astray after `step`, and comes to the same end. Its claim hides its trace.
+ * @returns {{claim: object, trace: Trace}}
+ */
+export function longClaimBy(claim, { step, steps, ...author }) {
+  const right = statesOf(claim);
+  const astray = Array(steps - step - 1).fill(INVENTED);
+  return claimOf(claim, author, [...right.slice(0, step + 1), ...astray, right.at(-1)]);
+}
+
+/** The same run with another output, up to a chunk of it: only its last step is false. */
+export function answeredOtherwise(api, claim, output, author) {
+  const nodes = claim.output.nodes.map((node) => ('chunk' in node ? { chunk: u8aToHex(output) } : node));
+  const end = { ...claim.end, memoryRoot: u8aToHex(memoryRoot(nodes)) };
+  const state = hash(TAG.state, typed(api, { ...claim, end }).end.toU8a());
+  return claimOf({ ...claim, end, output: { nodes } }, author, statesOf(claim).with(-1, state)).claim;
+}
+
+const typed = (api, claim) => api.createType(api.tx.jobs.claim.meta.args[1].type.toString(), claim);
 
 /** The transaction that submits a claim, signed by a worker key. */
 export function claimCall(api, worker, job, claim) {
-  const typed = api.createType(api.tx.jobs.claim.meta.args[1].type.toString(), claim);
-  const payload = u8aConcat(stringToU8a('assay:claim'), api.genesisHash, littleEndian(job), typed.toU8a());
+  const bytes = typed(api, claim).toU8a();
+  const payload = u8aConcat(stringToU8a('assay:claim'), api.genesisHash, littleEndian(job), bytes);
   return api.tx.jobs.claim(job, claim, worker.sign(blake2AsU8a(payload, 256)));
 }

@@ -8,7 +8,7 @@ const CLASSES = 10;
 const F32 = 4;
 
 const file = (name) => readFileSync(inRepository(`models/digits/${name}`));
-const row = (bytes, index, columns) => bytes.subarray(index * columns * F32, (index + 1) * columns * F32);
+const row = (table, index, columns) => table.subarray(index * columns * F32, (index + 1) * columns * F32);
 
 const images = file('test_inputs.f32');
 const labels = file('test_labels.u8');
@@ -38,8 +38,19 @@ export function floats(bytes) {
   return Array.from({ length: bytes.byteLength / F32 }, (_, index) => view.getFloat32(index * F32, true));
 }
 
+/** Numbers as little-endian bytes. */
+export function bytes(numbers) {
+  return new Uint8Array(Float32Array.from(numbers).buffer);
+}
+
 /** The class with the highest probability. */
 export const best = (probabilities) => probabilities.indexOf(Math.max(...probabilities));
+
+/** Probabilities in words: `a 4, with a probability of 99.9 %`. */
+export function reading(probabilities) {
+  const digit = best(probabilities);
+  return `a ${digit}, with a probability of ${(probabilities[digit] * 100).toFixed(1)} %`;
+}
 
 /** The largest difference between two lists of numbers. */
 export const distance = (a, b) => Math.max(...a.map((value, index) => Math.abs(value - b[index])));

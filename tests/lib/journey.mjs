@@ -10,17 +10,18 @@ const MINUTES = 60_000;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
 
 /** Milliseconds between two blocks of a journey's node. */
-export const BLOCK_TIME = 1000;
+const BLOCK_TIME = 1000;
 
 /**
  * Runs `body` on a fresh development node. A failure keeps the node's data and says where its log is.
  * @param {string} name
  * @param {(world: {api: import('@polkadot/api').ApiPromise, node: Node, step: Step}) => Promise<void>} body
+ * @param {{blockTime?: number}} [options]
  * @typedef {<T>(name: string, action: () => Promise<T>) => Promise<T>} Step
  */
-export function journey(name, body) {
+export function journey(name, body, { blockTime = BLOCK_TIME } = {}) {
   test(name, { timeout: 15 * MINUTES }, async (t) => {
-    const node = new Node({ blockTime: BLOCK_TIME });
+    const node = new Node({ blockTime });
     const world = { node, step: stepsOf(t) };
     let passed = false;
     try {

@@ -13,6 +13,9 @@ import { until } from './wait.mjs';
 const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'assay');
 const TARGET = process.env.CARGO_TARGET_DIR ?? join(CACHE, 'target');
 
+/** A folder with all of this project's binaries, if they are not to be those of the target folder. */
+const KEPT = process.env.ASSAY_BINARIES;
+
 /** The folders of this project's binaries, below the target folder. */
 const BINARIES = { 'assay-node': 'release', assay: 'cli/release' };
 
@@ -20,7 +23,7 @@ const CHAINS = join(CACHE, 'development-chains');
 
 /** The path of one of this project's binaries. */
 export function binary(name) {
-  const path = join(TARGET, BINARIES[name], name);
+  const path = join(KEPT ?? join(TARGET, BINARIES[name]), name);
   if (!existsSync(path)) throw new Error(`${path} is missing: build it with scripts/test.sh --only build`);
   return path;
 }

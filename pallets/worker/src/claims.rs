@@ -31,9 +31,11 @@ pub(crate) struct OpenClaim<T: Config> {
 
 /// The claims of the node's own providers, and those of others of versions that it serves.
 pub(crate) fn open_claims<T: Config>(workers: &[WorkerId]) -> Vec<OpenClaim<T>> {
-    // One that can pay for a dispute, where there is one.
-    let pays = |worker: &&WorkerId| frame_system::Pallet::<T>::account_exists(&account_of(worker));
-    let Some(watcher) = workers.iter().find(pays).or(workers.first()) else {
+    // One that can pay for a dispute, and of a provider, where there is one.
+    let Some(watcher) = workers.iter().max_by_key(|worker| {
+        let pays = frame_system::Pallet::<T>::account_exists(&account_of(worker));
+        (pays, pallet_providers::ProviderOf::<T>::contains_key(worker))
+    }) else {
         return Vec::new();
     };
     let providers = workers.iter().filter_map(|worker| {
