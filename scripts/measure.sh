@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Measures what docs/measurements.md and docs/limits.md say, and prints the rows of their tables.
 #
-# Usage: scripts/measure.sh speed | nested | fuel [NAME] | executors
+# Usage: scripts/measure.sh speed | nested | fuel [NAME] | executors | disputes
 #
 #   speed        what the trace costs, natively
 #   nested       how fast the worker computes: networks inside of a runtime
 #   fuel [NAME]  what a unit of fuel takes inside of a runtime, some minutes for all of it; with NAME, the rows that
 #                have it in their names
+#   disputes     what a dispute takes of the chain: transactions, bytes, weight
 #   executors    the interpreter and the JIT on the engine's own test programs
 #
 # Leave the machine alone meanwhile. It sets up and builds what is missing.
@@ -18,14 +19,14 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 readonly INPUT_BYTES=256
 readonly MACS=532992
 
-# nested_example NAME: builds an example of the nested engine, with what the tests of the node have built.
-nested_example() { cargo_node build --release --locked "${WITHOUT_ENGINE[@]}" --example "$1"; }
+# node_example NAME: builds an example of the node's workspace, with what its tests have built.
+node_example() { cargo_node build --release --locked "${WITHOUT_ENGINE[@]}" --example "$1"; }
 
 measure_speed() { cargo_cli run --release --locked --example speed; }
 
 measure_nested() {
     local assay="$CARGO_TARGET_DIR/cli/release/assay" network="$CARGO_TARGET_DIR/release/examples/network" folder model
-    nested_example network
+    node_example network
     cargo_cli build --release --locked
     folder="$(mktemp -d)"
     for model in cnn cnn-int8; do
@@ -37,8 +38,13 @@ measure_nested() {
 }
 
 measure_fuel() {
-    nested_example fuel
+    node_example fuel
     "$CARGO_TARGET_DIR/release/examples/fuel" "$@"
+}
+
+measure_disputes() {
+    node_example disputes
+    "$CARGO_TARGET_DIR/release/examples/disputes"
 }
 
 measure_executors() { cargo_engine bench --locked --bench execution; }
@@ -46,7 +52,7 @@ measure_executors() { cargo_engine bench --locked --bench execution; }
 main() {
     case "${1:-}" in
         fuel) (($# < 3)) || die "fuel takes one name" "see scripts/measure.sh --help" ;;
-        speed | nested | executors) (($# == 1)) || die "$1 takes nothing" "see scripts/measure.sh --help" ;;
+        speed | nested | executors | disputes) (($# == 1)) || die "$1 takes nothing" "see scripts/measure.sh --help" ;;
         --help | -h) usage_of "${BASH_SOURCE[0]}" && exit ;;
         *) die "what is to be measured?" "see scripts/measure.sh --help" ;;
     esac
