@@ -45,12 +45,29 @@ pub struct VersionTerms<AccountId> {
     pub max_steps: u64,
     /// A deprecated version takes no new jobs.
     pub deprecated: bool,
+    /// Whether the chain has seen the params. If not, nodes get them elsewhere, or not at all.
+    pub params_on_chain: bool,
+}
+
+/// What is to come of requests for parts of a version's params.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Awaited<BlockNumber> {
+    /// Nothing is open.
+    Nothing,
+    /// What was asked for can be shown up to this block.
+    Until(BlockNumber),
+    /// Something was not shown in time, or since.
+    Missing,
 }
 
 /// What `jobs` needs of the registry of models.
-pub trait Versions<AccountId> {
+pub trait Versions<AccountId, BlockNumber> {
     /// The terms of `version`, or `None` where there is no such version.
     fn terms(version: VersionId) -> Option<VersionTerms<AccountId>>;
+
+    /// What is to come of the requests for parts of the version's params that were made up to block
+    /// `asked_by`.
+    fn awaited(version: VersionId, asked_by: BlockNumber) -> Awaited<BlockNumber>;
 
     /// Counts one more job that uses `version`. A version in use cannot be removed.
     ///
@@ -155,6 +172,9 @@ pub enum ProviderOutcome {
     Disproved,
     /// The job ended without the provider's fault.
     Released,
+    /// The provider gave the job back because it does not get the params. Its offer takes no more jobs until it is set
+    /// anew.
+    Declined,
 }
 
 /// What `jobs` needs of the registry of providers.

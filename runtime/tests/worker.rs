@@ -214,3 +214,19 @@ fn request_of_the_runtime_is_a_call_that_clients_can_encode() {
     let expected = [&[42, 0, 0, 0, 0, 0, 4, 1, 7][..], &UNIT.to_le_bytes()[..5], &[0]].concat();
     assert_eq!(codec::Encode::encode(&call), expected);
 }
+
+#[test]
+fn job_whose_params_the_node_cannot_have_is_given_back() {
+    let mut world = World::new();
+    let job = world.assigned_job(4);
+    world.execute(|| {
+        pallet_models::Versions::<Runtime>::mutate(VERSION, |version| version.as_mut().unwrap().params = None)
+    });
+    world.work();
+    assert_eq!(world.apply_pool(), 1);
+    let state = world.execute(|| pallet_jobs::Jobs::<Runtime>::get(job).unwrap().state);
+    assert!(matches!(state, pallet_jobs::JobState::Queued { .. }), "{state:?}");
+    world.next_block();
+    world.work();
+    assert_eq!(world.submitted(), 0);
+}

@@ -1,12 +1,13 @@
 //! The agenda: which job gets attention in which block.
 //!
 //! Every open job has exactly one entry, at the block after the last one of its present state, save
-//! for a job whose claim is held: it gets its entry back with the end of the last hold. A finished
-//! job has an entry as long as its output stays in state.
+//! for a job whose claim is held: it gets its entry back with the end of the last hold. A claim of a
+//! version whose params are asked for gets another entry for the end of that. A finished job has an
+//! entry as long as its output stays in state.
 
 use crate::{types::*, weights::WeightInfo, Agenda, Config, Error, Jobs, NextDue, Pallet};
 use assay_agenda::Pace;
-use assay_primitives::{JobId, JobOutcome, Providers};
+use assay_primitives::{Awaited, JobId, JobOutcome, Providers, Versions};
 use frame_support::{ensure, traits::Get, weights::Weight};
 use frame_system::pallet_prelude::BlockNumberFor;
 use sp_runtime::{
@@ -91,9 +92,14 @@ impl<T: Config> Pallet<T> {
                 provider,
                 price,
                 claim,
+                window_end,
                 ..
             } => {
-                Self::finalize(id, job, provider, price, claim);
+                match T::Versions::awaited(job.version, window_end) {
+                    Awaited::Nothing => Self::finalize(id, job, provider, price, claim),
+                    Awaited::Until(until) => Self::put_due(id, job, Self::after(until)),
+                    Awaited::Missing => Self::end_unverifiable(id, job, provider),
+                }
                 T::WeightInfo::due_finalize()
             }
         }
@@ -108,9 +114,7 @@ impl<T: Config> Pallet<T> {
         let ended = match job.state {
             JobState::Queued { until } => now > until,
             JobState::Assigned { deadline, .. } => now > deadline,
-            JobState::Claimed {
-                window_end, holds, ..
-            } => now > window_end && holds == 0,
+            JobState::Claimed { holds, .. } => holds == 0 && job.due.is_some_and(|due| now >= due),
         };
         ensure!(ended, Error::<T>::NotDue);
         Self::unschedule(id, &job);

@@ -266,6 +266,31 @@ mod benches {
         }
     }
 
+    /// The version is one of which the chain has not seen the params.
+    #[benchmark]
+    fn decline() {
+        let (id, _, worker) = assigned::<T>();
+        crowd::<T>(id);
+        let signature = worker.sign(&Pallet::<T>::decline_payload(id)).unwrap();
+
+        #[extrinsic_call]
+        _(RawOrigin::Authorized, id, signature);
+
+        assert!(Receipts::<T>::contains_key(id));
+    }
+
+    #[benchmark]
+    fn authorize_decline() {
+        let (id, _, worker) = assigned::<T>();
+        let signature = worker.sign(&Pallet::<T>::decline_payload(id)).unwrap();
+        let call = Call::<T>::decline { job: id, signature };
+
+        #[block]
+        {
+            assert!(call.authorize(TransactionSource::External).unwrap().is_ok());
+        }
+    }
+
     #[benchmark]
     fn advance() {
         let id = claimed::<T>();

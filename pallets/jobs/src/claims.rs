@@ -115,14 +115,18 @@ impl<T: Config> Pallet<T> {
         signature: &WorkerSignature,
     ) -> TransactionValidityWithRefund {
         let checked = Self::check_claim(*id, claim, signature)?;
-        let left = Self::after(checked.deadline.saturating_sub(Self::now()));
-        let validity = ValidTransaction::with_tag_prefix("assay")
+        Ok((Self::valid_by(*id, checked.deadline), Weight::zero()))
+    }
+
+    /// One transaction of the assigned provider for job `id`, in a block up to `deadline`.
+    pub(crate) fn valid_by(id: JobId, deadline: BlockNumberFor<T>) -> ValidTransaction {
+        let left = Self::after(deadline.saturating_sub(Self::now()));
+        ValidTransaction::with_tag_prefix("assay")
             .priority(PRIORITY)
             .and_provides(id)
             .longevity(left.saturated_into::<u64>().min(MAX_LONGEVITY))
             .propagate(true)
-            .into();
-        Ok((validity, Weight::zero()))
+            .into()
     }
 
     pub(crate) fn do_claim(id: JobId, claim: &Claim, signature: &WorkerSignature) -> DispatchResult {

@@ -29,6 +29,10 @@ impl<T: Config> Pallet<T> {
                 T::WeightInfo::claim(MAX_OUTPUT_LEN, MAX_CLAIM_HASHES)
                     .saturating_add(T::WeightInfo::authorize_claim(MAX_OUTPUT_LEN, MAX_CLAIM_HASHES)),
             ),
+            (
+                "decline",
+                T::WeightInfo::decline().saturating_add(T::WeightInfo::authorize_decline()),
+            ),
             ("advance", Self::advance_weight()),
             ("set_parameters", T::WeightInfo::set_parameters()),
         ];

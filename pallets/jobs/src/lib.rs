@@ -17,6 +17,7 @@ extern crate alloc;
 mod agenda;
 mod assignment;
 mod claims;
+mod declines;
 mod integrity;
 mod parameters;
 mod rejection;
@@ -89,7 +90,7 @@ pub mod pallet {
         type RuntimeHoldReason: From<HoldReason>;
 
         /// What can be run.
-        type Versions: Versions<Self::AccountId>;
+        type Versions: Versions<Self::AccountId, BlockNumberFor<Self>>;
 
         /// Who can run it.
         type Providers: Providers<Self::AccountId, BalanceOf<Self>>;
@@ -259,6 +260,21 @@ pub mod pallet {
             /// What it lost.
             slashed: BalanceOf<T>,
         },
+        /// A provider gave a job back because it does not get the params.
+        Declined {
+            /// The job.
+            job: JobId,
+            /// Who had it.
+            provider: T::AccountId,
+        },
+        /// The window of a claim has passed, but nobody showed params that were asked for. Nobody is paid or
+        /// slashed.
+        Unverifiable {
+            /// The job.
+            job: JobId,
+            /// Whose claim it was.
+            provider: T::AccountId,
+        },
         /// A claim was proven false.
         Disproved {
             /// The job.
@@ -326,6 +342,10 @@ pub mod pallet {
         VersionNotFound,
         /// The version takes no new jobs.
         VersionDeprecated,
+        /// Nobody showed params of the version that were asked for. It takes no new jobs until somebody does.
+        VersionFrozen,
+        /// The chain has seen the version's params: no provider needs to do without.
+        ParamsOnChain,
         /// The input has not as many bytes as the version takes.
         WrongInputLength,
         /// Each provider that could take the job now asks for more, for the steps that the version allows.
@@ -398,7 +418,7 @@ pub mod pallet {
         ///
         /// Origin: signed, by the requester.
         ///
-        /// Errors: [`Error::VersionNotFound`], [`Error::VersionDeprecated`],
+        /// Errors: [`Error::VersionNotFound`], [`Error::VersionDeprecated`], [`Error::VersionFrozen`],
         /// [`Error::WrongInputLength`], [`Error::ProviderNotFound`], [`Error::FeeTooLow`],
         /// [`Error::InsufficientFunds`].
         #[pallet::call_index(0)]
@@ -475,6 +495,32 @@ pub mod pallet {
         pub fn advance(origin: OriginFor<T>, job: JobId) -> DispatchResultWithPostInfo {
             ensure_signed(origin)?;
             Self::do_advance(job)?;
+            Ok(Pays::No.into())
+        }
+
+        /// Gives `job` back because its version's params, which the chain has not seen, cannot be had: by a
+        /// `signature` of the assigned provider's worker key over [`Pallet::decline_payload`]. The job goes
+        /// on to others. The provider loses nothing, but its offer takes no more jobs until it is set anew.
+        ///
+        /// Origin: authorized by the signature alone, and then free of fees; or signed by anyone, and then
+        /// free of fees where it succeeds.
+        ///
+        /// Errors: [`Error::NotFound`], [`Error::NotAssigned`], [`Error::DeadlinePassed`],
+        /// [`Error::VersionNotFound`], [`Error::ParamsOnChain`], [`Error::WorkerNotFound`],
+        /// [`Error::BadSignature`].
+        #[pallet::call_index(5)]
+        #[pallet::authorize(Pallet::<T>::authorize_decline)]
+        #[pallet::weight(T::WeightInfo::decline())]
+        #[pallet::weight_of_authorize(T::WeightInfo::authorize_decline())]
+        pub fn decline(
+            origin: OriginFor<T>,
+            job: JobId,
+            signature: WorkerSignature,
+        ) -> DispatchResultWithPostInfo {
+            if ensure_authorized(origin.clone()).is_err() {
+                ensure_signed(origin)?;
+            }
+            Self::do_decline(job, &signature)?;
             Ok(Pays::No.into())
         }
 

@@ -14,7 +14,7 @@ use frame_support::{
     assert_ok, derive_impl, parameter_types,
     traits::{
         fungible::{Inspect, InspectHold},
-        Authorize, ConstU32, ConstU64, Hooks, Randomness,
+        Authorize, ConstU128, ConstU32, ConstU64, Hooks, Randomness,
     },
     weights::{Weight, WeightMeter},
 };
@@ -61,6 +61,8 @@ pub const PRICE: Price<Balance> = Price {
     per_step: 10,
 };
 pub const MAX_STEPS: u64 = 100;
+/// Blocks in which a part of external params must be shown.
+pub const CHUNK_TIME: u64 = 20;
 /// What providers ask for all the steps.
 pub const MAX_FEE: Balance = 1_500;
 pub const DEPOSIT: Balance = 58;
@@ -138,6 +140,8 @@ impl pallet_models::Config for Test {
     type Currency = Balances;
     type BaseDeposit = BaseDeposit;
     type ByteDeposit = ByteDeposit;
+    type ChunkBond = ConstU128<500>;
+    type ChunkTime = ConstU64<CHUNK_TIME>;
     type ParamsByteDeposit = ByteDeposit;
     type LockupShare = LockupShare;
     type MaxParamsLen = ConstU64<{ 1 << 20 }>;
@@ -407,6 +411,34 @@ fn publish() {
         labels: vec![],
     };
     assert_ok!(Models::publish_version(origin(), 0, version));
+}
+
+/// Lets the version have params that the chain has not seen.
+pub fn make_external() {
+    pallet_models::Versions::<Test>::mutate(VERSION, |version| {
+        version.as_mut().expect("published").params = None;
+    });
+    pallet_models::Params::<Test>::mutate(0, |params| params.as_mut().expect("uploaded").refs = 0);
+}
+
+/// Lets somebody have asked for a part of the version's params, now.
+pub fn ask_chunk(chunk: u32) {
+    let since = System::block_number();
+    let request = pallet_models::ChunkRequest {
+        chunk,
+        by: CAROL,
+        bond: None,
+        since,
+        until: since + CHUNK_TIME,
+    };
+    pallet_models::ChunkRequests::<Test>::mutate(VERSION, |requests| {
+        requests.try_push(request).expect("few");
+    });
+}
+
+/// Lets somebody show all parts that were asked for.
+pub fn show_chunks() {
+    pallet_models::ChunkRequests::<Test>::remove(VERSION);
 }
 
 /// The worker key of `provider`.

@@ -1,12 +1,12 @@
-//! Why a claim is refused, as the pool and the dispatch say it.
+//! Why a claim, or the return of a job, is refused, as the pool and the dispatch say it.
 
 use crate::{Config, Error};
 use assay_engine::claim::ClaimError;
 use sp_runtime::transaction_validity::{InvalidTransaction, TransactionValidityError};
 
-/// Why a claim is refused.
+/// Why a claim, or the return of a job, is refused.
 ///
-/// A claim without a signed sender is refused by the pool with `InvalidTransaction::Custom` and the
+/// One without a signed sender is refused by the pool with `InvalidTransaction::Custom` and the
 /// number given here. A claim from a signed sender fails with the [`Error`] of the same name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -39,6 +39,8 @@ pub enum Rejection {
     NotTerminal = 13,
     /// [`Error::WrongOutput`].
     WrongOutput = 14,
+    /// [`Error::ParamsOnChain`].
+    ParamsOnChain = 15,
 }
 
 impl From<Rejection> for u8 {
@@ -70,6 +72,7 @@ impl<T: Config> From<Rejection> for Error<T> {
             Rejection::WrongRoot => Self::WrongRoot,
             Rejection::NotTerminal => Self::NotTerminal,
             Rejection::WrongOutput => Self::WrongOutput,
+            Rejection::ParamsOnChain => Self::ParamsOnChain,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{types::*, Config, Error, Event, HoldReason, Inputs, Jobs, NextJobId, Pallet, Parameters};
 use alloc::vec::Vec;
-use assay_primitives::{JobId, JobOutcome, Providers, RequestJobs, VersionId, Versions};
+use assay_primitives::{Awaited, JobId, JobOutcome, Providers, RequestJobs, VersionId, Versions};
 use frame_support::{
     ensure,
     traits::{
@@ -28,6 +28,10 @@ impl<T: Config> Pallet<T> {
     ) -> Result<JobId, DispatchError> {
         let version_terms = T::Versions::terms(version).ok_or(Error::<T>::VersionNotFound)?;
         ensure!(!version_terms.deprecated, Error::<T>::VersionDeprecated);
+        ensure!(
+            T::Versions::awaited(version, Self::now()) != Awaited::Missing,
+            Error::<T>::VersionFrozen
+        );
         let input = Input::try_from(input).map_err(|_| Error::<T>::WrongInputLength)?;
         let input_len = input.len().saturated_into::<u32>();
         ensure!(input_len == version_terms.input_len, Error::<T>::WrongInputLength);

@@ -63,6 +63,14 @@ impl<T: Config> Pallet<T> {
         Self::close(id, job, outcome, paid, None);
     }
 
+    /// Ends a job whose claim nobody can check: the whole escrow goes back, and nobody is at fault.
+    pub(crate) fn end_unverifiable(id: JobId, job: JobOf<T>, provider: T::AccountId) {
+        Outputs::<T>::remove(id);
+        T::Providers::release(&provider, job.version, job.exposure, ProviderOutcome::Released);
+        Self::deposit_event(Event::Unverifiable { job: id, provider });
+        Self::end_unanswered(id, job, JobOutcome::Expired);
+    }
+
     /// Removes the output of a finished job.
     pub(crate) fn prune_output(id: JobId) {
         if Outputs::<T>::contains_key(id) {

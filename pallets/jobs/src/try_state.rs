@@ -5,7 +5,7 @@ use crate::{
     Parameters, Receipts,
 };
 use alloc::collections::{BTreeMap, BTreeSet};
-use assay_primitives::{JobId, JobOutcome};
+use assay_primitives::{JobId, JobOutcome, Versions};
 use frame_support::{ensure, traits::fungible::InspectHold};
 use sp_core::H256;
 use sp_io::hashing::blake2_256;
@@ -70,10 +70,18 @@ impl<T: Config> Pallet<T> {
                 JobState::Queued { until } => Some(Self::after(*until)),
                 JobState::Assigned { deadline, .. } => Some(Self::after(*deadline)),
                 JobState::Claimed { holds, .. } if *holds > 0 => None,
-                // Later than the window's end only by the block after the last hold.
+                // Later than the window's end only by the block after the last hold, or where it had to wait for
+                // external params.
                 JobState::Claimed { window_end, .. } => {
                     ensure!(job.due > Some(*window_end), "no claim is due inside its window");
-                    Some(Self::after(Self::now().max(*window_end)))
+                    let external =
+                        T::Versions::terms(job.version).is_some_and(|version| !version.params_on_chain);
+                    let latest = Self::after(Self::now().max(*window_end));
+                    if external {
+                        job.due.max(Some(latest))
+                    } else {
+                        Some(latest)
+                    }
                 }
             };
             match latest {

@@ -18,6 +18,8 @@ pub trait WeightInfo {
 	fn authorize_claim(o: u32, l: u32, ) -> Weight;
 	fn advance() -> Weight;
 	fn set_parameters() -> Weight;
+	fn decline() -> Weight;
+	fn authorize_decline() -> Weight;
 	fn agenda_base() -> Weight;
 	fn agenda_look() -> Weight;
 	fn due_assign(n: u32, ) -> Weight;
@@ -58,10 +60,10 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	/// The range of component `i` is `[0, 65536]`.
 	fn request(i: u32, ) -> Weight {
 		// Minimum execution time: 661_388 picoseconds.
-		Weight::from_parts(848_582_452, 190238)
+		Weight::from_parts(858_582_452, 191738)
 			// Standard error: 542
 			.saturating_add(Weight::from_parts(1_272, 0).saturating_mul(i.into()))
-			.saturating_add(T::DbWeight::get().reads(72_u64))
+			.saturating_add(T::DbWeight::get().reads(73_u64))
 			.saturating_add(T::DbWeight::get().writes(7_u64))
 	}
 	/// Storage: `Jobs::Jobs` (r:1 w:1)
@@ -163,8 +165,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	/// Proof: `Jobs::Inputs` (`max_values`: None, `max_size`: Some(65556), added: 68031, mode: `MaxEncodedLen`)
 	fn advance() -> Weight {
 		// Minimum execution time: 420_767 picoseconds.
-		Weight::from_parts(468_063_000, 19869)
-			.saturating_add(T::DbWeight::get().reads(12_u64))
+		Weight::from_parts(478_063_000, 21369)
+			.saturating_add(T::DbWeight::get().reads(13_u64))
 			.saturating_add(T::DbWeight::get().writes(13_u64))
 	}
 	/// Storage: `Jobs::Parameters` (r:0 w:1)
@@ -173,6 +175,12 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 		// Minimum execution time: 9_628 picoseconds.
 		Weight::from_parts(13_702_000, 0)
 			.saturating_add(T::DbWeight::get().writes(1_u64))
+	}
+	fn decline() -> Weight {
+		Weight::from_parts(500_000_000, 9000).saturating_add(T::DbWeight::get().reads_writes(12, 12))
+	}
+	fn authorize_decline() -> Weight {
+		Weight::from_parts(500_000_000, 9000).saturating_add(T::DbWeight::get().reads_writes(12, 12))
 	}
 	/// Storage: `Jobs::NextDue` (r:1 w:1)
 	/// Proof: `Jobs::NextDue` (`max_values`: Some(1), `max_size`: Some(4), added: 499, mode: `MaxEncodedLen`)
@@ -287,8 +295,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	/// Proof: `Jobs::Inputs` (`max_values`: None, `max_size`: Some(65556), added: 68031, mode: `MaxEncodedLen`)
 	fn due_finalize() -> Weight {
 		// Minimum execution time: 447_134 picoseconds.
-		Weight::from_parts(511_070_000, 19869)
-			.saturating_add(T::DbWeight::get().reads(12_u64))
+		Weight::from_parts(521_070_000, 21369)
+			.saturating_add(T::DbWeight::get().reads(13_u64))
 			.saturating_add(T::DbWeight::get().writes(12_u64))
 	}
 	/// Storage: `Jobs::Jobs` (r:1 w:0)
@@ -306,9 +314,9 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 /// For tests.
 impl WeightInfo for () {
 	fn request(i: u32, ) -> Weight {
-		Weight::from_parts(848_582_452, 190238)
+		Weight::from_parts(858_582_452, 191738)
 			.saturating_add(Weight::from_parts(1_272, 0).saturating_mul(i.into()))
-			.saturating_add(RocksDbWeight::get().reads(72_u64))
+			.saturating_add(RocksDbWeight::get().reads(73_u64))
 			.saturating_add(RocksDbWeight::get().writes(7_u64))
 	}
 	fn cancel() -> Weight {
@@ -330,13 +338,19 @@ impl WeightInfo for () {
 			.saturating_add(RocksDbWeight::get().reads(6_u64))
 	}
 	fn advance() -> Weight {
-		Weight::from_parts(468_063_000, 19869)
-			.saturating_add(RocksDbWeight::get().reads(12_u64))
+		Weight::from_parts(478_063_000, 21369)
+			.saturating_add(RocksDbWeight::get().reads(13_u64))
 			.saturating_add(RocksDbWeight::get().writes(13_u64))
 	}
 	fn set_parameters() -> Weight {
 		Weight::from_parts(13_702_000, 0)
 			.saturating_add(RocksDbWeight::get().writes(1_u64))
+	}
+	fn decline() -> Weight {
+		Weight::from_parts(500_000_000, 9000).saturating_add(RocksDbWeight::get().reads_writes(12, 12))
+	}
+	fn authorize_decline() -> Weight {
+		Weight::from_parts(500_000_000, 9000).saturating_add(RocksDbWeight::get().reads_writes(12, 12))
 	}
 	fn agenda_base() -> Weight {
 		Weight::from_parts(7_964_000, 1489)
@@ -367,8 +381,8 @@ impl WeightInfo for () {
 			.saturating_add(RocksDbWeight::get().writes(11_u64))
 	}
 	fn due_finalize() -> Weight {
-		Weight::from_parts(511_070_000, 19869)
-			.saturating_add(RocksDbWeight::get().reads(12_u64))
+		Weight::from_parts(521_070_000, 21369)
+			.saturating_add(RocksDbWeight::get().reads(13_u64))
 			.saturating_add(RocksDbWeight::get().writes(12_u64))
 	}
 	fn due_prune() -> Weight {

@@ -3,8 +3,8 @@
 use crate::*;
 use alloc::{vec, vec::Vec};
 use assay_engine::{
-    limits::{MAX_MEMORY_PAGES, MAX_PROGRAM_LEN, SEGMENT_LEN},
-    memory::Frontier,
+    limits::{CHUNK_LEN, MAX_MEMORY_PAGES, MAX_PROGRAM_LEN, REGION_LEN, REGION_LEVELS, SEGMENT_LEN},
+    memory::{Frontier, MemoryTree, Region},
     Program,
 };
 use assay_primitives::{ModelId, ParamsId, VersionId};
@@ -15,7 +15,7 @@ use frame_support::{
 };
 use frame_system::RawOrigin;
 use sp_core::H256;
-use sp_runtime::traits::{Bounded, StaticLookup, Zero};
+use sp_runtime::traits::{Bounded, Saturating, StaticLookup, Zero};
 
 fn funded<T: Config>(name: &'static str) -> T::AccountId {
     let who = account(name, 0, 0);
@@ -230,6 +230,37 @@ pub(crate) fn insert_version<T: Config>(owner: &T::AccountId, input_len: u32, ma
     version
 }
 
+/// Makes the params of `version` external: the memory that is returned, with something on every level.
+fn make_external<T: Config>(version: VersionId) -> MemoryTree {
+    let mut memory = MemoryTree::new();
+    let chunk = vec![1; CHUNK_LEN];
+    memory.write(0, &chunk).expect("the memory is whole");
+    for level in 0..REGION_LEVELS {
+        let chunk_address = (CHUNK_LEN as u64) << level;
+        memory.write(chunk_address, &chunk).expect("the memory is whole");
+    }
+    let root = memory.region_root(Region::Params).expect("the memory is whole");
+    Versions::<T>::mutate(version, |slot| {
+        let record = slot.as_mut().expect("just published");
+        if let Some(params) = record.params.take() {
+            Params::<T>::mutate(params, |slot| slot.as_mut().expect("complete").refs = 0);
+        }
+        record.params_root = H256(root);
+        record.params_len = REGION_LEN;
+    });
+    memory
+}
+
+/// Lets `count` accounts ask for a chunk each.
+fn fill_requests<T: Config>(version: VersionId, count: u32) {
+    for chunk in 0..count {
+        let who = account("asker", chunk, 0);
+        let plenty = BalanceOf::<T>::max_value() / 64u32.into();
+        T::Currency::increase_balance(&who, plenty, Precision::Exact).expect("fits an empty account");
+        Pallet::<T>::do_ask_chunk(who, version, chunk).expect("new and paid");
+    }
+}
+
 #[benchmarks]
 mod benches {
     use super::*;
@@ -399,12 +430,61 @@ mod benches {
         let caller = funded::<T>("caller");
         let version = published_version::<T>(&caller);
         Pallet::<T>::do_deprecate_version(caller.clone(), version)?;
+        make_external::<T>(version);
+        fill_requests::<T>(version, MAX_CHUNK_REQUESTS);
 
         #[extrinsic_call]
         _(RawOrigin::Signed(caller), version);
 
         assert!(!Versions::<T>::contains_key(version));
         Ok(())
+    }
+
+    #[benchmark]
+    fn ask_chunk() {
+        let caller = funded::<T>("caller");
+        let version = published_version::<T>(&caller);
+        make_external::<T>(version);
+        fill_requests::<T>(version, MAX_CHUNK_REQUESTS - 1);
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(caller), version, MAX_CHUNK_REQUESTS);
+
+        assert!(ChunkRequests::<T>::get(version).is_full());
+    }
+
+    #[benchmark]
+    fn show_chunk() {
+        let caller = funded::<T>("caller");
+        let version = published_version::<T>(&caller);
+        let mut params = make_external::<T>(version);
+        fill_requests::<T>(version, MAX_CHUNK_REQUESTS);
+        let proof = params.prove(&[0].into()).expect("the memory is whole");
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(caller), version, 0, proof);
+
+        assert_eq!(
+            ChunkRequests::<T>::get(version).len() as u32,
+            MAX_CHUNK_REQUESTS - 1
+        );
+    }
+
+    #[benchmark]
+    fn reclaim_chunk_bond() {
+        let caller = funded::<T>("caller");
+        let version = published_version::<T>(&caller);
+        make_external::<T>(version);
+        fill_requests::<T>(version, MAX_CHUNK_REQUESTS);
+        let late = T::ChunkTime::get().saturating_add(10u32.into());
+        frame_system::Pallet::<T>::set_block_number(late);
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(caller), version, 0);
+
+        assert!(ChunkRequests::<T>::get(version)
+            .iter()
+            .any(|request| request.bond.is_none()));
     }
 
     impl_benchmark_test_suite!(Pallet, crate::mock::ExtBuilder.build(), crate::mock::Test);

@@ -6,6 +6,8 @@ use codec::MaxEncodedLen;
 use frame_support::{dispatch::DispatchClass, traits::Get, weights::Weight};
 use sp_runtime::traits::{SaturatedConversion, Zero};
 
+/// Bytes of a proof of one chunk, at most.
+const SHOWN_LEN: u32 = 8 * 1024;
 /// Bytes of an extrinsic that are not the call's data: signature, extensions, indices.
 const EXTRINSIC_OVERHEAD: u32 = 1024;
 
@@ -31,6 +33,14 @@ impl<T: Config> Pallet<T> {
             (1..=MAX_STEPS).contains(&T::MaxSteps::get()),
             "MaxSteps is zero or above what the engine traces"
         );
+        assert!(
+            !T::ChunkTime::get().is_zero(),
+            "ChunkTime is zero: no chunk can be shown in time"
+        );
+        assert!(
+            !T::ChunkBond::get().is_zero(),
+            "ChunkBond is zero: asking for chunks is free"
+        );
         assert!(T::MaxParamsLen::get() > 0, "MaxParamsLen is zero: no params fit");
         assert!(
             T::MaxParamsLen::get() <= REGION_LEN,
@@ -54,7 +64,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// The weight of each call at its worst. The call's data is part of the block's proof.
-    fn worst_weights() -> [(&'static str, Weight); 13] {
+    fn worst_weights() -> [(&'static str, Weight); 16] {
         let data = |len: u32| Weight::from_parts(0, u64::from(len.saturating_add(EXTRINSIC_OVERHEAD)));
         let program = MAX_PROGRAM_LEN.saturated_into();
         let segment = largest_segment::<T>();
@@ -112,6 +122,15 @@ impl<T: Config> Pallet<T> {
             (
                 "remove_version",
                 T::WeightInfo::remove_version().saturating_add(data(0)),
+            ),
+            ("ask_chunk", T::WeightInfo::ask_chunk().saturating_add(data(0))),
+            (
+                "show_chunk",
+                T::WeightInfo::show_chunk().saturating_add(data(SHOWN_LEN)),
+            ),
+            (
+                "reclaim_chunk_bond",
+                T::WeightInfo::reclaim_chunk_bond().saturating_add(data(0)),
             ),
         ]
     }

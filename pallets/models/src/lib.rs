@@ -14,6 +14,7 @@
 
 extern crate alloc;
 
+mod availability;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
 mod deposits;
@@ -51,6 +52,7 @@ pub use weights::WeightInfo;
 pub mod pallet {
     use super::*;
     use alloc::vec::Vec;
+    use assay_engine::memory::Proof;
     use assay_primitives::{ModelId, ParamsId, VersionId};
     use frame_support::{pallet_prelude::*, traits::fungible};
     use frame_system::pallet_prelude::*;
@@ -111,6 +113,14 @@ pub mod pallet {
         #[pallet::constant]
         type MaxSteps: Get<u64>;
 
+        /// Plancks that a request for a chunk of external params costs where the chunk is shown.
+        #[pallet::constant]
+        type ChunkBond: Get<BalanceOf<Self>>;
+
+        /// Blocks in which a chunk of external params must be shown once it is asked for. Claims wait for
+        /// it: at most as many as a dispute takes.
+        type ChunkTime: Get<BlockNumberFor<Self>>;
+
         /// Weights of the calls.
         type WeightInfo: WeightInfo;
     }
@@ -130,6 +140,9 @@ pub mod pallet {
         /// For a version, and for what it keeps others from removing.
         #[codec(index = 3)]
         Version,
+        /// For a request for a chunk of external params.
+        #[codec(index = 4)]
+        ChunkRequest,
     }
 
     /// Programs by the hash of their code.
@@ -180,6 +193,12 @@ pub mod pallet {
     /// Jobs that use each version now. No entry where there are none.
     #[pallet::storage]
     pub type Uses<T> = StorageMap<_, Twox64Concat, VersionId, u32, ValueQuery>;
+
+    /// The chunks of each version's external params that were asked for and not shown. No entry where there
+    /// are none.
+    #[pallet::storage]
+    pub type ChunkRequests<T: Config> =
+        StorageMap<_, Twox64Concat, VersionId, ChunkRequestsOf<T>, ValueQuery>;
 
     #[pallet::event]
     #[pallet::generate_deposit(pub(super) fn deposit_event)]
@@ -270,6 +289,26 @@ pub mod pallet {
             version: VersionId,
             /// The model it was a version of.
             model: ModelId,
+        },
+        /// Somebody asked for a chunk of external params.
+        ChunkAsked {
+            /// The version.
+            version: VersionId,
+            /// The chunk's place in the params.
+            chunk: u32,
+            /// Who asked.
+            by: T::AccountId,
+            /// The last block in which it can be shown before the version is frozen.
+            until: BlockNumberFor<T>,
+        },
+        /// A chunk that was asked for was shown. The transaction has its bytes.
+        ChunkShown {
+            /// The version.
+            version: VersionId,
+            /// The chunk's place in the params.
+            chunk: u32,
+            /// Whether the version was frozen for it.
+            late: bool,
         },
     }
 
@@ -377,6 +416,22 @@ pub mod pallet {
         NotDeprecated,
         /// Jobs use the version.
         VersionInUse,
+        /// The chain has seen the version's params.
+        ParamsOnChain,
+        /// The params have fewer chunks.
+        ChunkOutOfRange,
+        /// The chunk was asked for and is not shown yet.
+        ChunkAlreadyAsked,
+        /// As many chunks were asked for as can be at a time.
+        TooManyChunkRequests,
+        /// Nobody asked for the chunk.
+        ChunkNotAsked,
+        /// The proof is broken, shows another chunk, or is of other params.
+        WrongChunk,
+        /// There is still time to show the chunk.
+        ChunkNotOverdue,
+        /// The bond went back already.
+        BondReturned,
         /// No further id or reference can be counted.
         CounterExhausted,
     }
@@ -567,6 +622,53 @@ pub mod pallet {
         pub fn remove_version(origin: OriginFor<T>, version: VersionId) -> DispatchResult {
             let who = ensure_signed(origin)?;
             Self::do_remove_version(who, version)
+        }
+
+        /// Asks for a chunk of a version's external params: 4 KiB. Where nobody shows it in `ChunkTime`
+        /// blocks the version is frozen: it takes no new jobs, and claims under way are not paid.
+        ///
+        /// Origin: signed, by anyone. Holds `ChunkBond`, which is burnt if the chunk is shown in time and
+        /// goes back if not.
+        ///
+        /// Event: `ChunkAsked`. Errors: `VersionNotFound`, `ParamsOnChain`, `ChunkOutOfRange`,
+        /// `ChunkAlreadyAsked`, `TooManyChunkRequests`.
+        #[pallet::call_index(12)]
+        #[pallet::weight(T::WeightInfo::ask_chunk())]
+        pub fn ask_chunk(origin: OriginFor<T>, version: VersionId, chunk: u32) -> DispatchResult {
+            let who = ensure_signed(origin)?;
+            Self::do_ask_chunk(who, version, chunk)
+        }
+
+        /// Shows a chunk that was asked for, by a proof of it in a memory that has the version's params and
+        /// nothing else that counts. Too late, it ends the freeze.
+        ///
+        /// Origin: signed, by anyone. Free of fees where it succeeds.
+        ///
+        /// Event: `ChunkShown`. Errors: `ChunkNotAsked`, `VersionNotFound`, `WrongChunk`.
+        #[pallet::call_index(13)]
+        #[pallet::weight(T::WeightInfo::show_chunk())]
+        pub fn show_chunk(
+            origin: OriginFor<T>,
+            version: VersionId,
+            chunk: u32,
+            proof: Proof,
+        ) -> DispatchResultWithPostInfo {
+            ensure_signed(origin)?;
+            Self::do_show_chunk(version, chunk, proof)?;
+            Ok(Pays::No.into())
+        }
+
+        /// Gives the bond for a chunk that was not shown in time back to whoever asked. The version stays
+        /// frozen.
+        ///
+        /// Origin: signed, by anyone.
+        ///
+        /// Errors: `ChunkNotAsked`, `ChunkNotOverdue`, `BondReturned`.
+        #[pallet::call_index(14)]
+        #[pallet::weight(T::WeightInfo::reclaim_chunk_bond())]
+        pub fn reclaim_chunk_bond(origin: OriginFor<T>, version: VersionId, chunk: u32) -> DispatchResult {
+            ensure_signed(origin)?;
+            Self::do_reclaim_chunk_bond(version, chunk)
         }
     }
 

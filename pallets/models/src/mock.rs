@@ -93,6 +93,8 @@ impl Config for Test {
     type Currency = Balances;
     type BaseDeposit = BaseDeposit;
     type ByteDeposit = ByteDeposit;
+    type ChunkBond = ConstU64<500>;
+    type ChunkTime = ConstU64<20>;
     type ParamsByteDeposit = ConstU64<1>;
     type LockupShare = LockupShare;
     type MaxParamsLen = MaxParamsLen;

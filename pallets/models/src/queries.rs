@@ -3,7 +3,7 @@
 use crate::{versions::total_len, *};
 use alloc::vec::Vec;
 use assay_engine::limits::MAX_OUTPUT_LEN;
-use assay_primitives::{ModelId, Programs, VersionId};
+use assay_primitives::{Awaited, ModelId, Programs, VersionId};
 use sp_core::H256;
 
 impl<T: Config> Pallet<T> {
@@ -12,6 +12,7 @@ impl<T: Config> Pallet<T> {
         let record = Versions::<T>::get(version)?;
         let details = Details::<T>::get(version)?;
         let model = Models::<T>::get(record.model)?;
+        let now = frame_system::Pallet::<T>::block_number();
         Some(VersionInfo {
             model: record.model,
             name: Metadata::<T>::get(record.model)?.name,
@@ -25,6 +26,7 @@ impl<T: Config> Pallet<T> {
             max_steps: record.max_steps,
             royalty: record.royalty,
             deprecated: record.deprecated,
+            frozen: Self::awaited_of(version, now) == Awaited::Missing,
             uses: Uses::<T>::get(version),
             details,
         })

@@ -17,7 +17,8 @@ impl<T: Config> Pallet<T> {
     /// 3. ids are below the next one;
     /// 4. the counts of references are right, and what is referred to exists;
     /// 5. a model's list names exactly its versions;
-    /// 6. no count of uses is zero or without its version.
+    /// 6. no count of uses is zero or without its version;
+    /// 7. requests for chunks are of versions with external params, one for each chunk.
     pub fn do_try_state() -> Result<(), TryRuntimeError> {
         Self::try_state_deposits()?;
         Self::try_state_programs()?;
@@ -34,7 +35,10 @@ impl<T: Config> Pallet<T> {
         let models = Models::<T>::iter_values().map(|record| (record.deposit.who, record.deposit.amount));
         Self::try_state_held(HoldReason::Model, models)?;
         let versions = Versions::<T>::iter_values().map(|record| (record.deposit.who, record.deposit.amount));
-        Self::try_state_held(HoldReason::Version, versions)
+        Self::try_state_held(HoldReason::Version, versions)?;
+        let requests = ChunkRequests::<T>::iter_values().flatten();
+        let bonds = requests.filter_map(|request| Some((request.by, request.bond?)));
+        Self::try_state_held(HoldReason::ChunkRequest, bonds)
     }
 
     fn try_state_held(
@@ -163,6 +167,19 @@ impl<T: Config> Pallet<T> {
             versions.iter().all(|version| *version < NextVersion::<T>::get()),
             "an id of a version is not given out yet"
         );
+        for (version, requests) in ChunkRequests::<T>::iter() {
+            let record =
+                Versions::<T>::get(version).ok_or("a version of which a chunk is asked does not exist")?;
+            ensure!(record.params.is_none(), "a chunk of uploaded params is asked for");
+            let chunks = requests
+                .iter()
+                .map(|request| request.chunk)
+                .collect::<BTreeSet<_>>();
+            ensure!(
+                !requests.is_empty() && chunks.len() == requests.len(),
+                "an entry of requests is empty, or has a chunk twice"
+            );
+        }
         for (version, uses) in Uses::<T>::iter() {
             ensure!(uses > 0, "a count of uses is zero");
             ensure!(

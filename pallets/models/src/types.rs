@@ -8,6 +8,7 @@ use frame_support::{
     traits::{fungible, ConstU32},
     BoundedVec,
 };
+use frame_system::pallet_prelude::BlockNumberFor;
 use scale_info::TypeInfo;
 use sp_core::H256;
 use sp_runtime::Perbill;
@@ -242,6 +243,30 @@ pub struct VersionDetails {
     pub locations: Locations,
 }
 
+/// The most chunks of a version's params that can be asked for at a time.
+pub const MAX_CHUNK_REQUESTS: u32 = 8;
+
+/// A chunk of external params that somebody asked for.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo, MaxEncodedLen)]
+pub struct ChunkRequest<AccountId, Balance, BlockNumber> {
+    /// The chunk's place in the params.
+    pub chunk: u32,
+    /// Who asked.
+    pub by: AccountId,
+    /// Plancks on hold, until they went back.
+    pub bond: Option<Balance>,
+    /// The block in which it was asked for.
+    pub since: BlockNumber,
+    /// The last block in which it can be shown in time.
+    pub until: BlockNumber,
+}
+
+/// [`ChunkRequest`] of the configured runtime.
+pub type ChunkRequestOf<T> =
+    ChunkRequest<<T as frame_system::Config>::AccountId, BalanceOf<T>, BlockNumberFor<T>>;
+/// The open requests about a version's params.
+pub type ChunkRequestsOf<T> = BoundedVec<ChunkRequestOf<T>, ConstU32<MAX_CHUNK_REQUESTS>>;
+
 /// A version as a client shows it.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct VersionInfo<AccountId> {
@@ -269,6 +294,8 @@ pub struct VersionInfo<AccountId> {
     pub royalty: Perbill,
     /// Takes no new jobs.
     pub deprecated: bool,
+    /// A chunk of the params was asked for and nobody showed it: takes no new jobs until somebody does.
+    pub frozen: bool,
     /// Jobs that use the version now.
     pub uses: u32,
     /// Tensors, license, labels, locations.

@@ -1,11 +1,12 @@
 //! What `jobs` sees of versions.
 
 use crate::*;
-use assay_primitives::{VersionId, VersionTerms};
+use assay_primitives::{Awaited, VersionId, VersionTerms};
 use frame_support::{defensive, ensure};
+use frame_system::pallet_prelude::BlockNumberFor;
 use sp_runtime::DispatchResult;
 
-impl<T: Config> assay_primitives::Versions<T::AccountId> for Pallet<T> {
+impl<T: Config> assay_primitives::Versions<T::AccountId, BlockNumberFor<T>> for Pallet<T> {
     fn terms(version: VersionId) -> Option<VersionTerms<T::AccountId>> {
         let record = Versions::<T>::get(version)?;
         let model = Models::<T>::get(record.model)?;
@@ -18,7 +19,12 @@ impl<T: Config> assay_primitives::Versions<T::AccountId> for Pallet<T> {
             input_len: record.input_len,
             max_steps: record.max_steps,
             deprecated: record.deprecated,
+            params_on_chain: record.params.is_some(),
         })
+    }
+
+    fn awaited(version: VersionId, asked_by: BlockNumberFor<T>) -> Awaited<BlockNumberFor<T>> {
+        Self::awaited_of(version, asked_by)
     }
 
     fn acquire(version: VersionId) -> DispatchResult {

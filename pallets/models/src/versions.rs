@@ -92,6 +92,7 @@ impl<T: Config> Pallet<T> {
         ensure!(!Uses::<T>::contains_key(version), Error::<T>::VersionInUse);
 
         Self::release_deposit(HoldReason::Version, &record.deposit.who, record.deposit.amount)?;
+        Self::drop_requests(version)?;
         Self::unreference(record.program, record.params);
         ModelVersions::<T>::mutate_exists(record.model, |slot| {
             if let Some(versions) = slot {

@@ -25,6 +25,9 @@ pub trait WeightInfo {
 	fn publish_version() -> Weight;
 	fn deprecate_version() -> Weight;
 	fn remove_version() -> Weight;
+	fn ask_chunk() -> Weight;
+	fn show_chunk() -> Weight;
+	fn reclaim_chunk_bond() -> Weight;
 }
 
 /// The measured weights, with what the runtime says a database access takes.
@@ -216,9 +219,18 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	/// Proof: `Models::Details` (`max_values`: None, `max_size`: Some(4299), added: 6774, mode: `MaxEncodedLen`)
 	fn remove_version() -> Weight {
 		// Minimum execution time: 119_427 picoseconds.
-		Weight::from_parts(142_035_000, 4503)
-			.saturating_add(T::DbWeight::get().reads(8_u64))
-			.saturating_add(T::DbWeight::get().writes(7_u64))
+		Weight::from_parts(642_035_000, 49503)
+			.saturating_add(T::DbWeight::get().reads(25_u64))
+			.saturating_add(T::DbWeight::get().writes(24_u64))
+	}
+	fn ask_chunk() -> Weight {
+		Weight::from_parts(250_000_000, 5000).saturating_add(T::DbWeight::get().reads_writes(5, 4))
+	}
+	fn show_chunk() -> Weight {
+		Weight::from_parts(2_000_000_000, 5000).saturating_add(T::DbWeight::get().reads_writes(5, 4))
+	}
+	fn reclaim_chunk_bond() -> Weight {
+		Weight::from_parts(250_000_000, 5000).saturating_add(T::DbWeight::get().reads_writes(5, 4))
 	}
 }
 
@@ -288,8 +300,17 @@ impl WeightInfo for () {
 			.saturating_add(RocksDbWeight::get().writes(1_u64))
 	}
 	fn remove_version() -> Weight {
-		Weight::from_parts(142_035_000, 4503)
-			.saturating_add(RocksDbWeight::get().reads(8_u64))
-			.saturating_add(RocksDbWeight::get().writes(7_u64))
+		Weight::from_parts(642_035_000, 49503)
+			.saturating_add(RocksDbWeight::get().reads(25_u64))
+			.saturating_add(RocksDbWeight::get().writes(24_u64))
+	}
+	fn ask_chunk() -> Weight {
+		Weight::from_parts(250_000_000, 5000).saturating_add(RocksDbWeight::get().reads_writes(5, 4))
+	}
+	fn show_chunk() -> Weight {
+		Weight::from_parts(2_000_000_000, 5000).saturating_add(RocksDbWeight::get().reads_writes(5, 4))
+	}
+	fn reclaim_chunk_bond() -> Weight {
+		Weight::from_parts(250_000_000, 5000).saturating_add(RocksDbWeight::get().reads_writes(5, 4))
 	}
 }

@@ -165,7 +165,12 @@ impl<T: Config> Pallet<T> {
     ) {
         Offers::<T>::mutate_extant(version, |offers| {
             match offers.iter_mut().find(|offer| offer.provider == *provider) {
-                Some(offer) => offer.in_flight = offer.in_flight.saturating_sub(1),
+                Some(offer) => {
+                    offer.in_flight = offer.in_flight.saturating_sub(1);
+                    if outcome == ProviderOutcome::Declined {
+                        offer.capacity = 0;
+                    }
+                }
                 None => log::error!(target: LOG_TARGET, "{provider:?} has no offer of {version} to release"),
             }
         });
@@ -192,7 +197,9 @@ impl<T: Config> Pallet<T> {
                 }
             }
             ProviderOutcome::Disproved => record.stats.disproved = record.stats.disproved.saturating_add(1),
-            ProviderOutcome::Released => record.stats.released = record.stats.released.saturating_add(1),
+            ProviderOutcome::Released | ProviderOutcome::Declined => {
+                record.stats.released = record.stats.released.saturating_add(1)
+            }
         }
         Providers::<T>::insert(provider, record);
     }

@@ -68,7 +68,7 @@ pub mod pallet {
             + fungible::MutateHold<Self::AccountId, Reason = Self::RuntimeHoldReason>;
 
         /// The registry of what can be offered.
-        type Versions: assay_primitives::Versions<Self::AccountId>;
+        type Versions: assay_primitives::Versions<Self::AccountId, BlockNumberFor<Self>>;
 
         /// Plancks that a provider bonds at least. A bond that a slash left below it takes no jobs.
         #[pallet::constant]

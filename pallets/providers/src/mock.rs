@@ -102,7 +102,7 @@ impl pallet_providers::Config for Test {
 /// A registry that tests write to.
 pub struct MockVersions;
 
-impl assay_primitives::Versions<AccountId> for MockVersions {
+impl assay_primitives::Versions<AccountId, u64> for MockVersions {
     fn terms(version: VersionId) -> Option<VersionTerms<AccountId>> {
         VersionRegister::get()
             .get(&version)
@@ -115,7 +115,12 @@ impl assay_primitives::Versions<AccountId> for MockVersions {
                 input_len: 1,
                 max_steps: 1,
                 deprecated: *deprecated,
+                params_on_chain: true,
             })
+    }
+
+    fn awaited(_: VersionId, _: u64) -> assay_primitives::Awaited<u64> {
+        unreachable!("only jobs wait for params")
     }
 
     fn acquire(_: VersionId) -> DispatchResult {

@@ -43,7 +43,12 @@ impl<T: Config> Pallet<T> {
         let end = timestamp().add(Duration::from_millis(SLICE));
         let goes_on = || timestamp() < end && is_newest(now);
         for assigned in assigned.iter().take_while(|_| goes_on()) {
-            if let Err(reason) = Self::work_on(assigned, end) {
+            let mut done = Self::work_on(assigned, end);
+            if let Err(reason @ Reason::ParamsExternal) = done {
+                note(&assigned.task, "given back", reason);
+                done = Self::decline(assigned);
+            }
+            if let Err(reason) = done {
                 note(&assigned.task, "not taken", reason);
             }
         }
@@ -109,6 +114,17 @@ impl<T: Config> Pallet<T> {
             Outcome::Done(claim) => Self::submit_claim(assigned, claim),
             Outcome::Later => Ok(()),
         }
+    }
+
+    /// Gives a job back whose params the node cannot have.
+    fn decline(assigned: &Assigned<T>) -> Result<(), Reason> {
+        let job = assigned.task.job;
+        let payload = pallet_jobs::Pallet::<T>::decline_payload(job);
+        if !assigned.task.store.may_submit(payload) {
+            return Ok(());
+        }
+        let signature = assigned.worker.sign(&payload).ok_or(Reason::NoSignature)?;
+        Self::submit_authorized(pallet_jobs::Call::<T>::decline { job, signature })
     }
 
     fn submit_claim(assigned: &Assigned<T>, claim: Claim) -> Result<(), Reason> {

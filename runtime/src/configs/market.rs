@@ -22,9 +22,21 @@ parameter_types! {
     pub const MaxRoyalty: Perbill = Perbill::from_percent(50);
 }
 
+/// Blocks in which a chunk of external params must be shown: as many as for a reveal, which is less than a
+/// dispute takes.
+pub struct ChunkTime;
+
+impl Get<BlockNumber> for ChunkTime {
+    fn get() -> BlockNumber {
+        pallet_jobs::Parameters::<Runtime>::get().dispute.reveal_time
+    }
+}
+
 impl pallet_models::Config for Runtime {
     type BaseDeposit = ConstU128<{ 100 * MILLIUNIT }>;
     type ByteDeposit = ConstU128<{ 10 * MICROUNIT }>;
+    type ChunkBond = ConstU128<{ 10 * UNIT }>;
+    type ChunkTime = ChunkTime;
     type Currency = Balances;
     type LockupShare = LockupShare;
     type MaxParamsLen = ConstU64<{ 64 * 1024 * 1024 }>;

@@ -4,7 +4,7 @@ use crate::{constants::*, presets, Balance, Runtime, RuntimeCall, TransactionPay
 use assay_engine::{fraud::FraudProof, trace::NodeId, witness::StepWitness, State, Status};
 use assay_primitives::ClaimId;
 use codec::Encode;
-use frame_support::dispatch::GetDispatchInfo;
+use frame_support::{dispatch::GetDispatchInfo, traits::Get};
 use pallet_disputes::Call;
 use pallet_jobs::ParametersOf;
 use sp_core::H256;
@@ -111,5 +111,15 @@ fn proof_that_proves_nothing_is_paid_for() {
         let call = Call::prove_fraud { claim: CLAIM, proof };
         // A third of a second of compute, before it is known how much of it the step takes.
         assert!(fee(call) >= UNIT / 4);
+    });
+}
+
+#[test]
+fn part_of_external_params_is_shown_in_less_than_a_dispute_takes() {
+    by_each_preset(|rules| {
+        let time = <Runtime as pallet_models::Config>::ChunkTime::get();
+        assert!(time > 0 && time <= rules.dispute.longest());
+        let bond: Balance = <Runtime as pallet_models::Config>::ChunkBond::get();
+        assert!(bond > 0);
     });
 }

@@ -10,3 +10,4 @@ mod requests;
 mod settlement;
 mod verdicts;
 mod views;
+mod withheld;

@@ -9,6 +9,7 @@ use assay_engine::search::Finding;
 use assay_primitives::{ClaimId, Claims, Price};
 use frame_support::traits::fungible::Inspect;
 use proptest::prelude::*;
+use sp_core::Pair;
 use std::collections::BTreeMap;
 
 /// Something that somebody does.
@@ -33,6 +34,13 @@ enum Act {
         job: u64,
         author: usize,
     },
+    Decline {
+        job: u64,
+    },
+    AskChunk {
+        chunk: u32,
+    },
+    ShowChunks,
     Advance {
         job: u64,
     },
@@ -115,6 +123,9 @@ fn act() -> impl Strategy<Value = Act> {
         14 => (job.clone(), prop::bool::weighted(0.8), prop::option::of(who.clone()))
             .prop_map(|(job, honest, sender)| Act::Claim { job, honest, sender }),
         1 => (job.clone(), who.clone()).prop_map(|(job, author)| Act::ForeignClaim { job, author }),
+        2 => job.clone().prop_map(|job| Act::Decline { job }),
+        1 => (0..4u32).prop_map(|chunk| Act::AskChunk { chunk }),
+        1 => Just(Act::ShowChunks),
         2 => job.clone().prop_map(|job| Act::Advance { job }),
         6 => (challenger.clone(), job.clone()).prop_map(|(who, job)| Act::Challenge { who, job }),
         4 => (challenger.clone(), job.clone()).prop_map(|(who, job)| Act::Ask { who, job }),
@@ -283,6 +294,30 @@ fn perform(act: Act) {
                 assert!(mine || submit_unsigned(job, claim, signature).is_err());
             }
         }
+        Act::Decline { job } => {
+            let Some(JobState::Assigned {
+                provider, deadline, ..
+            }) = crate::Jobs::<Test>::get(job).map(|job| job.state)
+            else {
+                return;
+            };
+            let signature = worker(&provider).sign(&Jobs::decline_payload(job));
+            let done = dispatch(&CAROL, Call::decline { job, signature });
+            let may = is_external() && System::block_number() <= deadline;
+            assert_eq!(
+                done.is_ok(),
+                may,
+                "who cannot have the params may decline in time: {done:?}"
+            );
+        }
+        Act::AskChunk { chunk } if is_external() => {
+            let requests = pallet_models::ChunkRequests::<Test>::get(VERSION);
+            if requests.iter().all(|request| request.chunk != chunk) {
+                ask_chunk(chunk);
+            }
+        }
+        Act::AskChunk { .. } => {}
+        Act::ShowChunks => show_chunks(),
         Act::Advance { job } => {
             let _ = dispatch(&CAROL, Call::advance { job });
         }
@@ -363,6 +398,10 @@ fn perform(act: Act) {
     }
 }
 
+fn is_external() -> bool {
+    pallet_models::Versions::<Test>::get(VERSION).is_some_and(|version| version.params.is_none())
+}
+
 fn is_claimed(job: u64) -> bool {
     let job = crate::Jobs::<Test>::get(job);
     job.is_some_and(|job| matches!(job.state, JobState::Claimed { .. }))
@@ -390,11 +429,15 @@ proptest! {
         acts in prop::collection::vec(act(), 1..60),
         seed in any::<u64>(),
         protocol_exists in any::<bool>(),
+        external in any::<bool>(),
     ) {
         let builder = ExtBuilder::default().providers(&PROVIDERS);
         let builder = if protocol_exists { builder } else { builder.without_account(PROTOCOL) };
         builder.build().execute_with(|| {
             RandomSeed::set(seed);
+            if external {
+                make_external();
+            }
             let issued = Balances::total_issuance();
             let mut ledger = Ledger::default();
             for act in acts {

@@ -1,5 +1,6 @@
 //! Tests, one file for each topic.
 
+mod availability;
 mod integrity;
 mod models;
 mod params;

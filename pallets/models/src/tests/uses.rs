@@ -18,6 +18,7 @@ fn terms_are_those_published() {
             input_len: 256,
             max_steps: 100,
             deprecated: false,
+            params_on_chain: false,
         };
         assert_eq!(Models::terms(version), Some(expected));
         assert_eq!(Models::terms(version + 1), None);
