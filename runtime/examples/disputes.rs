@@ -92,7 +92,7 @@ fn dispute(steps: u64) -> Vec<Spent> {
     dispute.send("challenge", Call::challenge { claim: dispute.id });
     loop {
         let search = Search::new(dispute.trace, &dispute.right);
-        match dispute.world.execute(|| search.find(|hash| shown(hash))) {
+        match dispute.world.execute(|| search.find(shown)) {
             Finding::Hidden { node, hash, path } => dispute.ask_and_reveal(node, hash, path),
             Finding::FalseStep {
                 step,

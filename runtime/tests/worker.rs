@@ -49,7 +49,7 @@ fn claim_is_submitted_once_and_again_only_when_it_got_lost() {
 
     // The transaction gets lost.
     world.pool.write().transactions.clear();
-    world.clock.pass(29_999);
+    world.clock.pass(9_999);
     world.work();
     assert_eq!(world.submitted(), 0);
     world.clock.pass(1);

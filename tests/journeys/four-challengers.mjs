@@ -28,7 +28,7 @@ journey('four challengers', async ({ api, step }) => {
     return bobsClaim(api, version);
   });
   const worker = await step('Charlie provides by hand', async () => {
-    await setTimes(api, alice, { claimDeadline: 60, challengeWindow: 20, moveTime: 20, revealTime: 20 });
+    await setTimes(api, alice, { claimDeadline: 60, challengeWindow: 20, moveTime: 20, revealTime: 25 });
     return charlieProvides(api, version);
   });
 

@@ -26,7 +26,7 @@ journey('a hidden trace', async ({ api, step }) => {
     return bobsClaim(api, version);
   });
   const worker = await step('Charlie provides by hand', async () => {
-    await setTimes(api, alice, { claimDeadline: 60, challengeWindow: 15, moveTime: 20, revealTime: 8 });
+    await setTimes(api, alice, { claimDeadline: 60, challengeWindow: 15, moveTime: 20, revealTime: 25 });
     return charlieProvides(api, version);
   });
 

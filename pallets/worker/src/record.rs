@@ -28,8 +28,9 @@ const SLOTS: u8 = 4;
 pub(crate) const MAX_CHECKPOINT_LEN: usize = 8 * 1024 * 1024;
 /// Milliseconds without a later block after which a lower one is taken for the newest.
 const REVERTED_AFTER: u64 = 60_000;
-/// Milliseconds after which what did not come into state is submitted again.
-const RESUBMIT_AFTER: u64 = 30_000;
+/// Milliseconds after which what did not come into state is submitted again. A pool drops what it checks on a block
+/// that does not allow it yet, so that a move must be tried several times before its last block.
+const RESUBMIT_AFTER: u64 = 10_000;
 
 /// What a run is for. Each has its own record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
