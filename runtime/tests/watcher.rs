@@ -245,23 +245,33 @@ fn share_of_nothing_watches_nothing() {
     assert_eq!(block(&mut world), 0);
 }
 
-#[test]
-fn accused_provider_reveals_and_is_paid() {
+/// A provider's node that has claimed a job of a hidden trace.
+fn claimed_long() -> (World, ClaimId) {
     let mut world = World::with_steps(LONG).with_key("//Worker");
     let job = world.assigned_job(4);
     world.work();
     assert_eq!(world.apply_pool(), 1);
-    let id = ClaimId { job, attempt: 0 };
-    let root = NodeId::root(LONG);
+    (world, ClaimId { job, attempt: 0 })
+}
+
+/// Charlie challenges, and asks for the root.
+fn accuse(world: &mut World, id: ClaimId) {
     world.execute(|| {
         let charlie = RuntimeOrigin::signed(Charlie.to_account_id());
         assert_ok!(Disputes::challenge(charlie.clone(), id));
-        let hash = Jobs::job_info(job).unwrap().trace_root.unwrap();
+        let hash = Jobs::job_info(id.job).unwrap().trace_root.unwrap();
+        let root = NodeId::root(LONG);
         assert_ok!(Disputes::ask(charlie, id, root, hash, Default::default()));
     });
+}
+
+#[test]
+fn accused_provider_reveals_and_is_paid() {
+    let (mut world, id) = claimed_long();
+    accuse(&mut world, id);
     assert_eq!(block(&mut world), 1);
     assert!(world.execute(|| Disputes::owed_reveals(id)).is_empty());
-    while is_open(&mut world, job) {
+    while is_open(&mut world, id.job) {
         assert_eq!(block(&mut world), 0);
     }
     let bob = Bob.to_account_id();
@@ -273,25 +283,31 @@ fn accused_provider_reveals_and_is_paid() {
 }
 
 #[test]
-fn accused_provider_that_lost_its_records_runs_again_and_reveals() {
-    let mut world = World::with_steps(LONG).with_key("//Worker");
-    let job = world.assigned_job(4);
+fn reveal_that_the_pool_drops_is_submitted_again_in_time() {
+    let (mut world, id) = claimed_long();
+    accuse(&mut world, id);
+    let [owed] = world.execute(|| Disputes::owed_reveals(id)).try_into().unwrap();
     world.work();
+    world.pool.write().transactions.clear();
+    // The development chain's blocks are three seconds apart.
+    while world.submitted() == 0 {
+        world.next_block();
+        world.clock.pass(3_000);
+        world.work();
+    }
+    assert!(
+        world.block < owed.until,
+        "submitted again in its last block or later"
+    );
     assert_eq!(world.apply_pool(), 1);
-    forget(&mut world, job);
-    let id = ClaimId { job, attempt: 0 };
-    world.execute(|| {
-        let charlie = RuntimeOrigin::signed(Charlie.to_account_id());
-        assert_ok!(Disputes::challenge(charlie.clone(), id));
-        let hash = Jobs::job_info(job).unwrap().trace_root.unwrap();
-        assert_ok!(Disputes::ask(
-            charlie,
-            id,
-            NodeId::root(LONG),
-            hash,
-            Default::default()
-        ));
-    });
+    assert!(world.execute(|| Disputes::owed_reveals(id)).is_empty());
+}
+
+#[test]
+fn accused_provider_that_lost_its_records_runs_again_and_reveals() {
+    let (mut world, id) = claimed_long();
+    forget(&mut world, id.job);
+    accuse(&mut world, id);
     assert_eq!(block(&mut world), 1);
     assert!(world.execute(|| Disputes::owed_reveals(id)).is_empty());
 }
