@@ -118,10 +118,11 @@ section_models() { "$(python_of_venv)" "$ROOT/models/digits/reference.py" --chec
 
 section_properties() {
     export PROPTEST_CASES="${PROPERTY_SEQUENCES:-10000}"
-    # Each pallet has one long test: together they use all cores. The worker has no calls.
+    # Each pallet has one long test: together they use all cores. The worker has no calls, and those of disputes are in the
+    # sequences of jobs.
     local tests test
     mapfile -t tests < <(cargo_node test --release --locked "${WITHOUT_ENGINE[@]}" --lib --no-run 2>&1 |
-        sed -n '/pallet_worker/d; s/.*Executable unittests .*(\(.*pallet_.*\))$/\1/p')
+        sed -n '/pallet_worker/d; /pallet_disputes/d; s/.*Executable unittests .*(\(.*pallet_.*\))$/\1/p')
     ((${#tests[@]} > 2)) || die "the pallets' tests were not built" "see scripts/test.sh --only unit"
     for test in "${tests[@]}"; do has_tests_named properties "$test"; done
     printf '%s\n' "${tests[@]}" | xargs --max-procs="$(nproc)" --replace=TEST env TEST properties
