@@ -1,13 +1,13 @@
 //! The open claims that concern the node: its own, and those of others that it watches.
 
-use crate::{account::account_of, task::Task, Config};
+use crate::{account::account_of, record::read, task::Task, Config};
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     vec::Vec,
 };
 use assay_engine::{fraud::Trace, limits::MAX_PUBLIC_STEPS, trace::TraceId, Hash};
 use assay_primitives::{shown_key, worker_key::WorkerId, ClaimId, Claims, VersionId};
-use codec::{Decode, Encode};
+use codec::Encode;
 use pallet_jobs::JobState;
 use sp_core::H256;
 use sp_io::hashing::blake2_256;
@@ -94,13 +94,8 @@ fn served_versions<'a, T: Config>(
     Some(offers.collect())
 }
 
-/// What the node's off-chain database has under `key`, where it can be read.
-fn kept<Value: Decode>(key: &[u8]) -> Option<Value> {
-    StorageValueRef::persistent(key).get().ok().flatten()
-}
-
 fn watched_share() -> Perbill {
-    kept(WATCHED_SHARE).unwrap_or(Perbill::one())
+    read(WATCHED_SHARE).unwrap_or(Perbill::one())
 }
 
 /// Whether a claim is among the share that `worker` watches: another share for each key, and nobody else
@@ -109,7 +104,7 @@ fn is_chosen(id: ClaimId, worker: &WorkerId, share: Perbill) -> bool {
     if share == Perbill::one() || share.is_zero() {
         return !share.is_zero();
     }
-    let secret = kept::<[u8; 32]>(SECRET).unwrap_or_else(|| {
+    let secret = read::<[u8; 32]>(SECRET).unwrap_or_else(|| {
         let secret = sp_io::offchain::random_seed();
         StorageValueRef::persistent(SECRET).set(&secret);
         secret
@@ -130,6 +125,6 @@ impl<T: Config> OpenClaim<T> {
 
     /// What was shown of the trace below the node with `hash`: with the claim, or by a reveal.
     pub fn shown(&self, hash: &Hash) -> Option<Vec<Hash>> {
-        kept(&shown_key(&H256(*hash)))
+        read(&shown_key(&H256(*hash)))
     }
 }

@@ -59,7 +59,9 @@ impl fmt::Display for Reason {
             Self::BadProgram => f.write_str("its program does not load"),
             Self::NoClaim => f.write_str("its run makes no claim"),
             Self::NoSignature => f.write_str("the keystore does not sign with the worker key"),
-            Self::NotSubmitted => f.write_str("the transaction pool did not take the transaction"),
+            Self::NotSubmitted => {
+                f.write_str("the transaction pool did not take the transaction, or had it already")
+            }
             Self::NoSlot => f.write_str("other jobs take all slots, it waits"),
             Self::TooLarge => {
                 f.write_str("it takes long, and keeps more than the 8 MiB that the worker can put by")

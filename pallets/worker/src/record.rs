@@ -28,8 +28,7 @@ const SLOTS: u8 = 4;
 pub(crate) const MAX_CHECKPOINT_LEN: usize = 8 * 1024 * 1024;
 /// Milliseconds without a later block after which a lower one is taken for the newest.
 const REVERTED_AFTER: u64 = 60_000;
-/// Milliseconds after which what did not come into state is submitted again. A pool drops what it checks on a block
-/// that does not allow it yet, so that a move must be tried several times before its last block.
+/// Milliseconds between two attempts to submit a transaction, from the second on.
 const RESUBMIT_AFTER: u64 = 10_000;
 
 /// What a run is for. Each has its own record.
@@ -142,6 +141,15 @@ impl Checkpoint {
     }
 }
 
+/// The transaction that was submitted last for a job.
+#[derive(Encode, Decode)]
+struct Sent {
+    transaction: Hash,
+    /// Whether more than once.
+    again: bool,
+    at: Timestamp,
+}
+
 /// The off-chain storage of one job.
 pub(crate) struct JobStore {
     job: JobId,
@@ -151,6 +159,11 @@ pub(crate) struct JobStore {
 
 fn key(parts: impl Encode) -> Vec<u8> {
     (b"assay:worker", parts).encode()
+}
+
+/// What is kept at `key`. `None` where it does not decode, too.
+pub(crate) fn read<V: Decode>(key: &[u8]) -> Option<V> {
+    StorageValueRef::persistent(key).get().ok().flatten()
 }
 
 impl JobStore {
@@ -170,9 +183,7 @@ impl JobStore {
 
     /// How far the run for `purpose` is.
     pub fn progress(&self, purpose: Purpose) -> Option<Progress> {
-        let key = key((purpose.name(), self.job));
-        let kept = StorageValueRef::persistent(&key).get::<(Hash, Progress)>();
-        let (task, progress) = kept.ok().flatten()?;
+        let (task, progress) = read::<(Hash, Progress)>(&key((purpose.name(), self.job)))?;
         (task == self.task).then_some(progress)
     }
 
@@ -181,32 +192,33 @@ impl JobStore {
         StorageValueRef::persistent(&key((purpose.name(), self.job))).set(&(self.task, progress));
     }
 
-    /// Whether a transaction with this hash is to be submitted now: it is another one than the last, or
-    /// that one got lost. Counts as submitted from now on.
+    /// Whether a transaction with this hash is to be submitted now. Counts as submitted from now on.
+    ///
+    /// The block after the first attempt has a second one, if what is submitted did not come into state: a pool may drop
+    /// what it takes while it is busy with the block that allows it. The next ones come after [`RESUBMIT_AFTER`] each.
     pub fn may_submit(&self, transaction: Hash) -> bool {
         let place = key(("sent", self.job));
-        let place = StorageValueRef::persistent(&place);
         let now = sp_io::offchain::timestamp();
-        let waits = place
-            .get::<(Hash, Timestamp)>()
-            .ok()
-            .flatten()
-            .is_some_and(|(last, at)| {
-                last == transaction && now < at.add(Duration::from_millis(RESUBMIT_AFTER))
-            });
-        if !waits {
-            place.set(&(transaction, now));
+        let last = read::<Sent>(&place).filter(|sent| sent.transaction == transaction);
+        let waits = |sent: &Sent| sent.again && now < sent.at.add(Duration::from_millis(RESUBMIT_AFTER));
+        if last.as_ref().is_some_and(waits) {
+            return false;
         }
-        !waits
+        let again = last.is_some();
+        StorageValueRef::persistent(&place).set(&Sent {
+            transaction,
+            again,
+            at: now,
+        });
+        true
     }
 
     /// Keeps `reason`. True where it is another one than before.
     pub fn is_new_reason(&self, reason: Reason) -> bool {
         let place = key(("reason", self.job));
-        let place = StorageValueRef::persistent(&place);
-        let is_new = place.get::<Reason>().ok().flatten() != Some(reason);
+        let is_new = read(&place) != Some(reason);
         if is_new {
-            place.set(&reason);
+            StorageValueRef::persistent(&place).set(&reason);
         }
         is_new
     }
@@ -215,8 +227,7 @@ impl JobStore {
 /// Drops what is kept of jobs that `keep` does not name, but for those that a worker is still at.
 pub(crate) fn forget_others(keep: &BTreeSet<JobId>) {
     let known = key("jobs");
-    let known = StorageValueRef::persistent(&known);
-    let jobs = known.get::<Vec<JobId>>().ok().flatten().unwrap_or_default();
+    let jobs = read::<Vec<JobId>>(&known).unwrap_or_default();
     let gone = jobs
         .into_iter()
         .filter(|job| !keep.contains(job) && forget(*job))
@@ -224,7 +235,7 @@ pub(crate) fn forget_others(keep: &BTreeSet<JobId>) {
     if gone.is_empty() {
         return;
     }
-    let _ = known.mutate::<Vec<JobId>, (), _>(|jobs| {
+    let _ = StorageValueRef::persistent(&known).mutate::<Vec<JobId>, (), _>(|jobs| {
         let mut jobs = jobs.ok().flatten().unwrap_or_default();
         jobs.retain(|job| !gone.contains(job));
         Ok(jobs)

@@ -177,13 +177,14 @@ fn each_purpose_has_its_own_record() {
 }
 
 #[test]
-fn transaction_is_submitted_again_only_after_a_while_or_as_another() {
+fn transaction_is_submitted_again_once_and_then_only_after_a_while_or_as_another() {
     externalities().execute_with(|| {
         let store = JobStore::new(1, TASK);
-        assert!(store.may_submit([1; 32]));
-        assert!(!store.may_submit([1; 32]));
-        assert!(store.may_submit([2; 32]));
-        assert!(!store.may_submit([2; 32]));
+        for transaction in [[1; 32], [2; 32]] {
+            assert!(store.may_submit(transaction));
+            assert!(store.may_submit(transaction));
+            assert!(!store.may_submit(transaction));
+        }
     });
 }
 
