@@ -5,16 +5,12 @@
 #   ASSAY_CACHE                what the scripts keep between runs: logs, Python environment
 #   CARGO_TARGET_DIR           outside of the clone, so that a fresh clone reuses it
 #   WASM_BUILD_WORKSPACE_HINT  where the runtime's build finds the workspace
-#   SKIP_FRAME_STORAGE_ACCESS_TEST_RUNTIME_WASM_BUILD
-#                              for the runtime of `benchmark storage`, which nobody here runs and on which the node's larger
-#                              part would wait, after each change of Cargo.lock or of the clone's place again
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 ASSAY_CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/assay"
 export ROOT ASSAY_CACHE
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$ASSAY_CACHE/target}"
 export WASM_BUILD_WORKSPACE_HINT="$ROOT"
-export SKIP_FRAME_STORAGE_ACCESS_TEST_RUNTIME_WASM_BUILD=1
 
 # rustup's own installation puts cargo here; a shell that was open before does not know it.
 if [[ -d "$HOME/.cargo/bin" && ":$PATH:" != *":$HOME/.cargo/bin:"* ]]; then
