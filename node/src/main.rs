@@ -1,6 +1,7 @@
 //! The Assay node.
 
 mod chain_spec;
+mod consensus;
 mod defaults;
 
 use polkadot_omni_node_lib::{run, CliConfig, RunConfig, NODE_VERSION};
@@ -27,9 +28,6 @@ impl CliConfig for Assay {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     defaults::apply()?;
-    let config = RunConfig::new(
-        Box::new(polkadot_omni_node_lib::runtime::DefaultRuntimeResolver),
-        Box::new(chain_spec::Loader),
-    );
+    let config = RunConfig::new(Box::new(consensus::Resolver), Box::new(chain_spec::Loader));
     Ok(run::<Assay>(config)?)
 }
