@@ -4,6 +4,7 @@ mod programs;
 
 use assay_engine::{
     limits::{host_call_fuel, MAX_STEPS, STEP_FUEL},
+    memory::MAX_PROOF_CHUNKS,
     state::TrapReason,
     Executor, Hash, Machine, Program, Status, WasmiExecutor,
 };
@@ -58,6 +59,20 @@ fn programs_reach_every_trap_reason() {
             "{reason:?}"
         );
     }
+}
+
+#[test]
+fn no_step_touches_more_chunks_than_a_proof_may_have() {
+    let executor = WasmiExecutor::new();
+    let mut most = 0;
+    for run in programs::all() {
+        let module = executor.load(&Program::new(run.code.clone()).unwrap()).unwrap();
+        let mut machine = Machine::new(&run.params, &run.input);
+        while let Some(step) = machine.step(&executor, &module).unwrap() {
+            most = most.max(step.touched.len());
+        }
+    }
+    assert_eq!(most, MAX_PROOF_CHUNKS);
 }
 
 #[test]

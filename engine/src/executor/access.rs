@@ -94,9 +94,11 @@ impl Access {
             let chunk = match self.writes.get(&piece.chunk) {
                 Some(written) => Some(&**written),
                 None => {
-                    if self.read.insert(piece.chunk) && self.read.len() > MAX_CHUNKS_READ {
+                    // What traps is not read: a witness holds no more chunks than a step may touch.
+                    if !self.read.contains(&piece.chunk) && self.read.len() >= MAX_CHUNKS_READ {
                         return Err(TrapReason::TooManyReads.into());
                     }
+                    self.read.insert(piece.chunk);
                     self.memory.chunk(piece.chunk)?
                 }
             };

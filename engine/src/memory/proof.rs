@@ -12,9 +12,8 @@ use alloc::{boxed::Box, collections::BTreeSet, vec, vec::Vec};
 use codec::{Decode, DecodeWithMemTracking, Encode};
 use scale_info::TypeInfo;
 
-/// The most chunks of a proof: those that a step may read, those that it may write, and the one more of
-/// a step that is about to trap for it.
-pub const MAX_PROOF_CHUNKS: usize = MAX_CHUNKS_READ + MAX_CHUNKS_WRITTEN + 1;
+/// The most chunks of a proof: those that a step may read, and those that it may write.
+pub const MAX_PROOF_CHUNKS: usize = MAX_CHUNKS_READ + MAX_CHUNKS_WRITTEN;
 /// The most nodes of a proof: each chunk has as many branches above it as there are levels, each branch
 /// two children, and the root is nobody's child.
 pub const MAX_PROOF_NODES: usize = 2 * MEMORY_LEVELS as usize * MAX_PROOF_CHUNKS + 1;

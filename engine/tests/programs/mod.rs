@@ -158,6 +158,40 @@ pub fn trap_run(selector: usize) -> Run {
     }
 }
 
+/// The networks that read digits, on the first image of the test split. The tests of the tools check that these are the
+/// params that `assay pack` makes, and the answers that `assay run` gives.
+fn networks() -> [Run; 3] {
+    const IMAGE_LEN: usize = 64 * 4;
+    let image = &include_bytes!("../../../models/digits/test_inputs.f32")[..IMAGE_LEN];
+    let network = |name: &str, params: &[u8], output: &[u8], steps| Run {
+        name: name.into(),
+        code: include_bytes!("../../../programs/dist/network.wasm").to_vec(),
+        params: params.to_vec(),
+        input: image.to_vec(),
+        expected: Expected::Halted(output.to_vec(), steps),
+    };
+    [
+        network(
+            "perceptron",
+            include_bytes!("networks/mlp.params"),
+            include_bytes!("networks/mlp.output"),
+            5,
+        ),
+        network(
+            "convolutional network",
+            include_bytes!("networks/cnn.params"),
+            include_bytes!("networks/cnn.output"),
+            7,
+        ),
+        network(
+            "quantized network",
+            include_bytes!("networks/cnn-int8.params"),
+            include_bytes!("networks/cnn-int8.output"),
+            10,
+        ),
+    ]
+}
+
 /// Every program with inputs that reach each of its ends. None runs long.
 pub fn all() -> Vec<Run> {
     let mut runs = vec![counter_run(1), counter_run(100)];
@@ -195,6 +229,11 @@ pub fn all() -> Vec<Run> {
         ("64 chunks read", [0, 0, 63], None),
         ("65 chunks read", [0, 0, 64], Some(TrapReason::TooManyReads)),
         (
+            "64 chunks written, and 65 others read",
+            [64, 0, 64],
+            Some(TrapReason::TooManyReads),
+        ),
+        (
             "64 chunks written and read back, and 64 others read",
             [64, 64, 63],
             None,
@@ -229,6 +268,7 @@ pub fn all() -> Vec<Run> {
         expected: Expected::Halted(deepest_output(), 1),
     });
     runs.extend(fusion::runs());
+    runs.extend(networks());
     runs.push(Run {
         name: "offsets".into(),
         code: offsets(),
