@@ -1,7 +1,7 @@
 //! The hot key of a provider's node.
 //!
-//! The provider's account names it on chain; it signs claims and nothing else, so the account's
-//! own key can stay cold.
+//! The provider's account names it on chain; it signs claims and what disputes take, so the account's own key can
+//! stay cold.
 
 use sp_application_crypto::KeyTypeId;
 

@@ -13,7 +13,7 @@ use assay_engine::{
     witness::StepWitness,
     Executor, Hash, Machine, Program, State, Status, WasmiExecutor,
 };
-use assay_primitives::{ClaimId, Claims as _, Programs as _};
+use assay_primitives::{ClaimId, Claims as _, Programs as _, MAX_REVEALS};
 use frame_benchmarking::v2::*;
 use frame_support::{
     assert_ok,
@@ -23,7 +23,7 @@ use frame_support::{
 };
 use frame_system::{pallet_prelude::BlockNumberFor, RawOrigin};
 use sp_core::H256;
-use sp_runtime::traits::{Bounded, One, Saturating};
+use sp_runtime::traits::{Bounded, One, Saturating, Zero};
 
 const STEPS: u64 = MAX_STEPS;
 /// The siblings of everything.
@@ -56,7 +56,7 @@ fn challenged<T: Config>(id: ClaimId) -> T::AccountId {
     who
 }
 
-/// A challenge that waits for a reveal.
+/// A challenge that waits for the last reveal that it may ask for.
 fn asked<T: Config>() -> (ClaimId, T::AccountId) {
     let node = NodeId { height: 10, index: 0 };
     let id = claim_with::<T>(node, SIBLING);
@@ -69,7 +69,25 @@ fn asked<T: Config>() -> (ClaimId, T::AccountId) {
         H256(SIBLING),
         path.try_into().unwrap()
     ));
+    Challenges::<T>::mutate(id, &who, |challenge| {
+        let asked = &mut challenge.as_mut().unwrap().asked;
+        let above = (node.height + 1..).map(|height| NodeId { height, index: 0 });
+        for node in above.take(MAX_REVEALS as usize - 1) {
+            asked.try_push(node).unwrap();
+            shown::<T>(id, node);
+        }
+    });
     (id, who)
+}
+
+/// Lets a node that one challenge asked for have been shown at the start.
+fn shown<T: Config>(id: ClaimId, node: NodeId) {
+    let reveal = Reveal {
+        hash: H256(SIBLING),
+        state: RevealState::Shown { at: Zero::zero() },
+        askers: 1,
+    };
+    Reveals::<T>::insert(id, node, reveal);
 }
 
 /// A reveal of `hashes` hashes that somebody waits for.
@@ -386,8 +404,8 @@ mod benches {
 
     #[benchmark]
     fn due_abandoned() {
-        let id = claim_of::<T>(H256::zero(), STEPS, &|_, _| H256::zero());
-        let who = challenged::<T>(id);
+        let (id, who) = asked::<T>();
+        shown::<T>(id, NodeId { height: 10, index: 0 });
         let now = late::<T>(id, &who);
 
         #[block]

@@ -318,7 +318,8 @@ pub mod pallet {
         /// [`Error::WrongBefore`], [`Error::WrongAfter`], [`Error::UnknownEngine`],
         /// [`Error::ProgramNotFound`], [`Error::WrongWitness`], [`Error::StepIsRight`].
         #[pallet::call_index(3)]
-        #[pallet::weight(Pallet::<T>::heaviest_proof(proof))]
+        // Operational: other transactions cannot crowd it out for a little tip.
+        #[pallet::weight((Pallet::<T>::heaviest_proof(proof), DispatchClass::Operational))]
         pub fn prove_fraud(
             origin: OriginFor<T>,
             claim: ClaimId,

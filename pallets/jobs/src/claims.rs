@@ -39,30 +39,32 @@ const PRIORITY: TransactionPriority = TransactionPriority::MAX / 2;
 type DisputedClaimOf<T> =
     DisputedClaim<<T as frame_system::Config>::AccountId, BalanceOf<T>, BlockNumberFor<T>>;
 
+/// A job of which the provider may say what became of it.
+pub(crate) struct Assigned<T: Config> {
+    pub job: JobOf<T>,
+    pub provider: T::AccountId,
+    pub price: Price<BalanceOf<T>>,
+    pub deadline: BlockNumberFor<T>,
+}
+
 /// A claim that passed every check, and what it is about.
 pub(crate) struct Checked<T: Config> {
-    job: JobOf<T>,
-    provider: T::AccountId,
-    price: Price<BalanceOf<T>>,
-    deadline: BlockNumberFor<T>,
+    assigned: Assigned<T>,
     program: H256,
     ending: Ending,
 }
 
 impl<T: Config> Pallet<T> {
     /// What a worker key signs to claim `job`: the hash of
-    /// `(b"assay:claim", genesis hash, job, claim)`.
+    /// `(b"assay:claim", genesis hash, version of the engine, job, claim)`. An upgrade of the engine makes no claim one by
+    /// other rules.
     pub fn claim_payload(job: JobId, claim: &Claim) -> [u8; 32] {
         let genesis = frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::zero());
-        (b"assay:claim", genesis, job, claim).using_encoded(blake2_256)
+        (b"assay:claim", genesis, ENGINE_VERSION, job, claim).using_encoded(blake2_256)
     }
 
-    /// Checks all of a claim that can be checked without running a step, what is cheap first.
-    pub(crate) fn check_claim(
-        id: JobId,
-        claim: &Claim,
-        signature: &WorkerSignature,
-    ) -> Result<Checked<T>, Rejection> {
+    /// The job with `id`, if its provider is in time.
+    pub(crate) fn assigned(id: JobId) -> Result<Assigned<T>, Rejection> {
         let job = Jobs::<T>::get(id).ok_or(Rejection::NotFound)?;
         let JobState::Assigned {
             provider,
@@ -73,6 +75,32 @@ impl<T: Config> Pallet<T> {
             return Err(Rejection::NotAssigned);
         };
         ensure!(Self::now() <= deadline, Rejection::DeadlinePassed);
+        Ok(Assigned {
+            job,
+            provider,
+            price,
+            deadline,
+        })
+    }
+
+    /// Checks that the worker key of `provider` signed `payload`.
+    pub(crate) fn check_signature(
+        provider: &T::AccountId,
+        payload: &[u8; 32],
+        signature: &WorkerSignature,
+    ) -> Result<(), Rejection> {
+        let worker = T::Providers::worker(provider).ok_or(Rejection::WorkerNotFound)?;
+        ensure!(worker.verify(payload, signature), Rejection::BadSignature);
+        Ok(())
+    }
+
+    /// Checks all of a claim that can be checked without running a step, what is cheap first.
+    pub(crate) fn check_claim(
+        id: JobId,
+        claim: &Claim,
+        signature: &WorkerSignature,
+    ) -> Result<Checked<T>, Rejection> {
+        let assigned = Self::assigned(id)?;
         ensure!(
             claim.output.nodes.len() <= MAX_OUTPUT_NODES
                 && output_chunks(claim) <= MAX_OUTPUT_CHUNKS
@@ -83,11 +111,8 @@ impl<T: Config> Pallet<T> {
         if let Status::Halted { output_len } = claim.end.status {
             ensure!(output_len <= MAX_OUTPUT_LEN, Rejection::WrongOutput);
         }
-        let worker = T::Providers::worker(&provider).ok_or(Rejection::WorkerNotFound)?;
-        ensure!(
-            worker.verify(&Self::claim_payload(id, claim), signature),
-            Rejection::BadSignature
-        );
+        let Assigned { job, provider, .. } = &assigned;
+        Self::check_signature(provider, &Self::claim_payload(id, claim), signature)?;
         let version = T::Versions::terms(job.version).ok_or(Rejection::VersionNotFound)?;
         let input = Inputs::<T>::get(id).ok_or(Rejection::NotFound)?;
         let ending = claim.verify(&ClaimTerms {
@@ -99,12 +124,9 @@ impl<T: Config> Pallet<T> {
             max_steps: version.max_steps,
         })?;
         Ok(Checked {
-            job,
-            provider,
-            price,
-            deadline,
             program: version.program,
             ending,
+            assigned,
         })
     }
 
@@ -114,8 +136,8 @@ impl<T: Config> Pallet<T> {
         claim: &Claim,
         signature: &WorkerSignature,
     ) -> TransactionValidityWithRefund {
-        let checked = Self::check_claim(*id, claim, signature)?;
-        Ok((Self::valid_by(*id, checked.deadline), Weight::zero()))
+        let Checked { assigned, .. } = Self::check_claim(*id, claim, signature)?;
+        Ok((Self::valid_by(*id, assigned.deadline), Weight::zero()))
     }
 
     /// One transaction of the assigned provider for job `id`, in a block up to `deadline`.
@@ -131,13 +153,16 @@ impl<T: Config> Pallet<T> {
 
     pub(crate) fn do_claim(id: JobId, claim: &Claim, signature: &WorkerSignature) -> DispatchResult {
         let Checked {
+            assigned,
+            program,
+            ending,
+        } = Self::check_claim(id, claim, signature).map_err(Error::<T>::from)?;
+        let Assigned {
             mut job,
             provider,
             price,
-            program,
-            ending,
             ..
-        } = Self::check_claim(id, claim, signature).map_err(Error::<T>::from)?;
+        } = assigned;
         let summary_ending = ClaimEnding::from(&ending);
         let output = match ending {
             Ending::Answer(output) => {

@@ -118,6 +118,15 @@ pub mod pallet {
         type WeightInfo: WeightInfo;
     }
 
+    #[pallet::extra_constants]
+    impl<T: Config> Pallet<T> {
+        /// The version of the engine by whose rules claims are made. Part of what a worker key signs.
+        #[pallet::constant_name(EngineVersion)]
+        fn engine_version() -> u16 {
+            assay_engine::limits::ENGINE_VERSION
+        }
+    }
+
     /// The rules of time and money for new jobs.
     #[pallet::storage]
     pub type Parameters<T: Config> = StorageValue<_, ParametersOf<T>, ValueQuery>;

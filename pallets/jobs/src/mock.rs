@@ -324,6 +324,8 @@ impl ExtBuilder {
 
 /// Checks the state of this pallet, and that the others agree with it.
 pub fn check_state() {
+    assert_ok!(Models::do_try_state());
+    assert_ok!(Providers::do_try_state());
     assert_ok!(Jobs::do_try_state());
     assert_ok!(Disputes::do_try_state());
     let jobs = crate::Jobs::<Test>::iter_values().collect::<Vec<_>>();
@@ -441,15 +443,32 @@ pub fn show_chunks() {
     pallet_models::ChunkRequests::<Test>::remove(VERSION);
 }
 
-/// The worker key of `provider`.
+/// The worker key of `provider`: that of the registry, or else the first.
 pub fn worker(provider: &AccountId) -> WorkerPair {
-    WorkerPair::from_seed(provider.as_ref())
+    let named = Providers::worker(provider);
+    [false, true]
+        .map(|second| worker_key(provider, second))
+        .into_iter()
+        .find(|key| Some(key.public()) == named)
+        .unwrap_or_else(|| worker_key(provider, false))
+}
+
+/// One of two keys of `provider`.
+pub fn worker_key(provider: &AccountId, second: bool) -> WorkerPair {
+    let mut seed = <[u8; 32]>::from(provider.clone());
+    seed[0] ^= u8::from(second) << 7;
+    WorkerPair::from_seed(&seed)
+}
+
+/// What a worker key signs to agree to work for `provider`.
+pub fn worker_proof(provider: &AccountId, key: &WorkerPair) -> WorkerSignature {
+    key.sign(&Providers::worker_proof_message(provider))
 }
 
 /// Registers `provider` and lets it offer [`VERSION`].
 pub fn provide(provider: &AccountId, capacity: u16) {
     let pair = worker(provider);
-    let proof = pair.sign(&Providers::worker_proof_message(provider));
+    let proof = worker_proof(provider, &pair);
     let origin = || RuntimeOrigin::signed(provider.clone());
     assert_ok!(Providers::register(origin(), pair.public(), BOND, proof));
     assert_ok!(Providers::set_offer(origin(), VERSION, PRICE, capacity));

@@ -31,7 +31,8 @@ pub mod runtime_api;
 mod specs;
 #[cfg(test)]
 mod tests;
-#[cfg(any(test, feature = "try-runtime"))]
+// `std`: for the tests of other pallets, too.
+#[cfg(any(feature = "std", feature = "try-runtime"))]
 mod try_state;
 // The derived codecs cast the indices of variants.
 #[allow(clippy::cast_possible_truncation)]

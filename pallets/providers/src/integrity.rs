@@ -42,6 +42,14 @@ impl<T: Config> Pallet<T> {
                 T::WeightInfo::set_offer().max(T::WeightInfo::set_offer_evicting()),
             ),
             ("withdraw", T::WeightInfo::withdraw()),
+            ("set_worker", T::WeightInfo::set_worker()),
+            ("deregister", T::WeightInfo::deregister()),
+            ("bond_more", T::WeightInfo::bond_more()),
+            ("unbond", T::WeightInfo::unbond()),
+            ("remove_offer", T::WeightInfo::remove_offer()),
+            ("remove_stale_offer", T::WeightInfo::remove_stale_offer()),
+            ("pause", T::WeightInfo::pause()),
+            ("resume", T::WeightInfo::resume()),
         ];
         for (what, weight) in worst {
             assert!(

@@ -28,7 +28,8 @@ pub mod runtime_api;
 mod slashing;
 #[cfg(test)]
 mod tests;
-#[cfg(any(test, feature = "try-runtime"))]
+// `std`: for the tests of other pallets, too.
+#[cfg(any(feature = "std", feature = "try-runtime"))]
 mod try_state;
 mod types;
 pub mod weights;

@@ -17,7 +17,8 @@ struct Sums<Balance> {
 }
 
 impl<T: Config> Pallet<T> {
-    pub(crate) fn do_try_state() -> Result<(), TryRuntimeError> {
+    /// Checks that the books of providers, offers and holds agree.
+    pub fn do_try_state() -> Result<(), TryRuntimeError> {
         let sums = Self::check_offers()?;
         for (who, record) in Providers::<T>::iter() {
             Self::check_provider(&who, &record)?;

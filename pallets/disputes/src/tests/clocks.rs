@@ -1,5 +1,8 @@
 //! A small model of the clocks, whole: every order of moves over a few blocks, with an agenda that may be
 //! behind in any of them. No honest party that moves in its time loses, and no challenge is stuck.
+//!
+//! A block that is full of others' transactions is one in which a party does nothing. A chain that stalls makes no
+//! blocks, and the clocks count nothing else.
 
 use crate::{mock::*, *};
 use assay_engine::search::Finding;

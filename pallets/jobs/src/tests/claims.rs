@@ -11,6 +11,7 @@ use assay_engine::{
     Status,
 };
 use assay_primitives::worker_key::WorkerSignature;
+use codec::Encode;
 use frame_support::{
     assert_noop, assert_ok,
     dispatch::{GetDispatchInfo, Pays},
@@ -274,6 +275,10 @@ fn claim_is_refused_where_the_signature_is_for_another_job_or_claim() {
         let claim = right_claim(job);
         let for_other_job = signed_by(&PAUL, other, &claim);
         refused(job, claim.clone(), for_other_job, Rejection::BadSignature);
+        let genesis = System::block_hash(0);
+        let payload = (b"assay:claim", genesis, ENGINE_VERSION + 1, job, &claim).using_encoded(blake2_256);
+        let by_other_rules = worker(&PAUL).sign(&payload);
+        refused(job, claim.clone(), by_other_rules, Rejection::BadSignature);
         let for_other_claim = signed_by(&PAUL, job, &right_claim(other));
         refused(job, claim, for_other_claim, Rejection::BadSignature);
     });

@@ -4,6 +4,7 @@ mod agenda;
 mod assignment;
 mod claims;
 mod disputes;
+mod owners;
 mod parameters;
 mod properties;
 mod requests;

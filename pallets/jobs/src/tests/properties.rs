@@ -1,12 +1,15 @@
 //! Random sequences of everything that anybody can do, with every invariant checked in every block.
 
-use super::disputes;
+use super::{
+    disputes,
+    owners::{self, owner_act, OwnerAct, OWNERS},
+};
 use crate::{
     mock::{Jobs, *},
     *,
 };
 use assay_engine::search::Finding;
-use assay_primitives::{ClaimId, Claims, Price};
+use assay_primitives::{ClaimId, Claims, Price, VersionId};
 use frame_support::traits::fungible::Inspect;
 use proptest::prelude::*;
 use sp_core::Pair;
@@ -70,13 +73,26 @@ enum Act {
     Resume {
         provider: usize,
     },
+    Register {
+        provider: usize,
+    },
+    SetWorker {
+        provider: usize,
+        second: bool,
+    },
     SetOffer {
         provider: usize,
+        version: VersionId,
         price: Price<Balance>,
         capacity: u16,
     },
     RemoveOffer {
         provider: usize,
+        version: VersionId,
+    },
+    RemoveStaleOffer {
+        provider: usize,
+        version: VersionId,
     },
     Unbond {
         provider: usize,
@@ -93,6 +109,10 @@ enum Act {
         provider: usize,
     },
     Deprecate,
+    Owner {
+        who: usize,
+        act: OwnerAct,
+    },
     SetParameters {
         claim_deadline: u64,
         protocol_percent: u32,
@@ -114,6 +134,7 @@ fn act() -> impl Strategy<Value = Act> {
     let job = 0..8u64;
     let who = 0..3usize;
     let challenger = 0..4usize;
+    let version = prop_oneof![3 => Just(VERSION), 1 => 1..4u32];
     let amount = prop_oneof![0..10_000u128, 900_000..1_100_000u128];
     let price = (0..2_000u128, 0..30u128).prop_map(|(per_job, per_step)| Price { per_job, per_step });
     prop_oneof![
@@ -134,9 +155,13 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (challenger, job, 0..3u8).prop_map(|(who, job, attempt)| Act::Settle { who, job, attempt }),
         1 => who.clone().prop_map(|provider| Act::Pause { provider }),
         2 => who.clone().prop_map(|provider| Act::Resume { provider }),
-        2 => (who.clone(), price, 0..5u16)
-            .prop_map(|(provider, price, capacity)| Act::SetOffer { provider, price, capacity }),
-        1 => who.clone().prop_map(|provider| Act::RemoveOffer { provider }),
+        1 => who.clone().prop_map(|provider| Act::Register { provider }),
+        1 => (who.clone(), any::<bool>()).prop_map(|(provider, second)| Act::SetWorker { provider, second }),
+        3 => (who.clone(), version.clone(), price, 0..5u16)
+            .prop_map(|(provider, version, price, capacity)| Act::SetOffer { provider, version, price, capacity }),
+        1 => (who.clone(), version.clone()).prop_map(|(provider, version)| Act::RemoveOffer { provider, version }),
+        1 => (who.clone(), version).prop_map(|(provider, version)| Act::RemoveStaleOffer { provider, version }),
+        6 => (who.clone(), owner_act()).prop_map(|(who, act)| Act::Owner { who, act }),
         1 => (who.clone(), amount.clone()).prop_map(|(provider, amount)| Act::Unbond { provider, amount }),
         1 => (who.clone(), amount).prop_map(|(provider, amount)| Act::BondMore { provider, amount }),
         1 => who.clone().prop_map(|provider| Act::Withdraw { provider }),
@@ -351,22 +376,45 @@ fn perform(act: Act) {
         }
         Act::Pause { provider } => provide_call(provider, pallet_providers::Call::pause {}),
         Act::Resume { provider } => provide_call(provider, pallet_providers::Call::resume {}),
+        Act::Register { provider } => {
+            let key = worker(&PROVIDERS[provider]);
+            let call = pallet_providers::Call::register {
+                worker: key.public(),
+                bond: BOND,
+                proof: worker_proof(&PROVIDERS[provider], &key),
+            };
+            provide_call(provider, call)
+        }
+        Act::SetWorker { provider, second } => {
+            let key = worker_key(&PROVIDERS[provider], second);
+            let call = pallet_providers::Call::set_worker {
+                worker: key.public(),
+                proof: worker_proof(&PROVIDERS[provider], &key),
+            };
+            provide_call(provider, call)
+        }
         Act::SetOffer {
             provider,
+            version,
             price,
             capacity,
-        } => provide_call(
-            provider,
-            pallet_providers::Call::set_offer {
-                version: VERSION,
+        } => {
+            let call = pallet_providers::Call::set_offer {
+                version,
                 price,
                 capacity,
-            },
-        ),
-        Act::RemoveOffer { provider } => provide_call(
-            provider,
-            pallet_providers::Call::remove_offer { version: VERSION },
-        ),
+            };
+            provide_call(provider, call)
+        }
+        Act::RemoveOffer { provider, version } => {
+            provide_call(provider, pallet_providers::Call::remove_offer { version })
+        }
+        Act::RemoveStaleOffer { provider, version } => {
+            let provider = PROVIDERS[provider].clone();
+            let call = pallet_providers::Call::remove_stale_offer { version, provider };
+            let _ = dispatch(&CAROL, call);
+        }
+        Act::Owner { who, act } => owners::perform(&OWNERS[who], act),
         Act::Unbond { provider, amount } => provide_call(provider, pallet_providers::Call::unbond { amount }),
         Act::BondMore { provider, amount } => {
             provide_call(provider, pallet_providers::Call::bond_more { amount })

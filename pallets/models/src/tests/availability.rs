@@ -29,20 +29,16 @@ fn external() -> VersionId {
     let root = memory()
         .region_root(assay_engine::memory::Region::Params)
         .unwrap();
-    let program = uploaded_program(ALICE, 1);
-    let params = ParamsSource::External {
+    published_with(ParamsSource::External {
         root: H256(root),
         len: u64::from(CHUNKS) * CHUNK_LEN as u64 - 1,
         locations: vec![],
-    };
-    published(
-        ALICE,
-        created_model(ALICE),
-        VersionSpec {
-            params,
-            ..spec(program)
-        },
-    )
+    })
+}
+
+fn published_with(params: ParamsSource) -> VersionId {
+    let spec = spec(uploaded_program(ALICE, 1));
+    published(ALICE, created_model(ALICE), VersionSpec { params, ..spec })
 }
 
 fn ask(who: AccountId, chunk: u32) -> sp_runtime::DispatchResult {
@@ -215,17 +211,8 @@ fn wrong_requests_fail_by_name() {
 #[test]
 fn chunks_of_params_that_the_chain_has_seen_cannot_be_asked_for() {
     ExtBuilder.build_and_execute(|| {
-        let program = uploaded_program(ALICE, 1);
         assert_ok!(Models::begin_params(RuntimeOrigin::signed(ALICE), 0));
-        let params = ParamsSource::OnChain(0);
-        published(
-            ALICE,
-            created_model(ALICE),
-            VersionSpec {
-                params,
-                ..spec(program)
-            },
-        );
+        published_with(ParamsSource::OnChain(0));
         assert_noop!(ask(BOB, 0), Error::<Test>::ParamsOnChain);
     });
 }

@@ -58,6 +58,7 @@ fn outcome() -> impl Strategy<Value = ProviderOutcome> {
         3 => Just(ProviderOutcome::TimedOut),
         1 => Just(ProviderOutcome::Disproved),
         1 => Just(ProviderOutcome::Released),
+        1 => Just(ProviderOutcome::Declined),
     ]
 }
 
