@@ -5,21 +5,22 @@
 mod world;
 
 use assay_engine::{
-    claim::Claim,
+    claim::{Claim, Opening},
     fraud::{FraudProof, Trace},
+    limits::MAX_PUBLIC_STEPS,
     search::{Finding, Search},
     trace::{NodeId, TraceId, TraceTree},
-    Executor, Hash as StateHash, Machine, Program, Status, WasmiExecutor,
+    Hash as StateHash, Machine,
 };
-use assay_primitives::{shown_key, ClaimId, JobId};
-use assay_runtime::{Hash, Jobs, Runtime, RuntimeCall, RuntimeOrigin};
+use assay_primitives::{shown_key, ClaimId};
+use assay_runtime::{Hash, Runtime, RuntimeCall, RuntimeOrigin};
 use codec::{Decode, Encode};
 use frame_support::{assert_ok, dispatch::GetDispatchInfo, weights::Weight};
 use pallet_disputes::Call;
-use sp_core::{crypto::Pair, offchain::StorageKind};
+use sp_core::offchain::StorageKind;
 use sp_keyring::Sr25519Keyring::{Bob, Dave};
 use sp_runtime::traits::Dispatchable;
-use world::{adder, params, worker, World, VERSION};
+use world::{params, program, run, submit_claim, trace_of_bob, World, VERSION};
 
 /// Steps of the program, which halts long before what is claimed.
 const STEPS: u64 = 3;
@@ -128,17 +129,14 @@ impl Dispute {
             assert_ok!(assay_runtime::Providers::set_offer(bob, VERSION, price, 8));
         });
         let job = world.assigned_job(INPUT);
-        let (right, mut machine) = honest_run();
+        let (right, _) = run(STEPS, INPUT);
         let mut states = vec![[0xee; 32]; steps as usize + 1];
         states[0] = right[0];
         *states.last_mut().unwrap() = *right.last().unwrap();
-        let id = TraceId {
-            author: Bob.to_account_id().into(),
-            job,
-        };
+        let id = trace_of_bob(job);
         let tree = TraceTree::new(id, &states);
-        let claim = falsely_claimed(id, &states, &tree, &mut machine);
-        world.execute(|| submit(job, claim));
+        let claim = falsely_claimed(id, &states, &tree);
+        world.execute(|| submit_claim(job, claim));
         let trace = Trace {
             id,
             steps,
@@ -173,7 +171,7 @@ impl Dispute {
     }
 
     fn prove(&mut self, step: u64, before: Vec<StateHash>, after: (StateHash, Vec<StateHash>)) {
-        let (executor, module) = program();
+        let (executor, module) = program(STEPS);
         let mut machine = Machine::new(&params(), &[INPUT]);
         for _ in 0..step {
             machine.step(&executor, &module).unwrap();
@@ -197,32 +195,15 @@ impl Dispute {
     }
 }
 
-fn program() -> (WasmiExecutor, <WasmiExecutor as Executor>::Module) {
-    let executor = WasmiExecutor::new();
-    let module = executor.load(&Program::new(adder(STEPS)).unwrap()).unwrap();
-    (executor, module)
-}
-
-fn honest_run() -> (Vec<StateHash>, Machine) {
-    let (executor, module) = program();
-    let mut machine = Machine::new(&params(), &[INPUT]);
-    let mut states = vec![machine.state_hash()];
-    while machine.status() == Status::Running {
-        machine.step(&executor, &module).unwrap();
-        states.push(machine.state_hash());
-    }
-    (states, machine)
-}
-
-/// The claim of a run that would take as many steps as there are `states`.
-fn falsely_claimed(id: TraceId, states: &[StateHash], tree: &TraceTree, end: &mut Machine) -> Claim {
-    let (right, mut machine) = honest_run();
+/// The claim of a run that would take as many steps as there are `states`, and end as the honest one does.
+fn falsely_claimed(id: TraceId, states: &[StateHash], tree: &TraceTree) -> Claim {
+    let (right, mut machine) = run(STEPS, INPUT);
     let claim = Claim::new(id, &right, &mut machine).unwrap();
     let steps = states.len() as u64 - 1;
-    let opening = if steps <= assay_engine::limits::MAX_PUBLIC_STEPS {
-        assay_engine::claim::Opening::Whole(states.to_vec())
+    let opening = if steps <= MAX_PUBLIC_STEPS {
+        Opening::Whole(states.to_vec())
     } else {
-        assay_engine::claim::Opening::Ends {
+        Opening::Ends {
             first: tree.path(0),
             last: tree.path(steps),
         }
@@ -231,15 +212,8 @@ fn falsely_claimed(id: TraceId, states: &[StateHash], tree: &TraceTree, end: &mu
         steps,
         trace_root: tree.root(),
         opening,
-        end: end.state(),
         ..claim
     }
-}
-
-fn submit(job: JobId, claim: Claim) {
-    let signature = worker().sign(&Jobs::claim_payload(job, &claim));
-    let anybody = RuntimeOrigin::signed(Dave.to_account_id());
-    assert_ok!(Jobs::claim(anybody, job, claim, signature));
 }
 
 /// What the node's off-chain database has of a trace.

@@ -4,22 +4,30 @@ mod world;
 
 use assay_engine::{
     claim::Claim,
+    limits::ENGINE_VERSION,
     memory::Region,
-    trace::{NodeId, TraceId, TraceTree},
-    Executor, Hash as StateHash, Machine, Program, WasmiExecutor,
+    trace::{NodeId, TraceTree},
+    Hash as StateHash, Machine,
 };
-use assay_primitives::{worker_key::WorkerPair, ClaimId, JobId, JobOutcome};
-use assay_runtime::{constants::UNIT, AccountId, Balances, Disputes, Hash, Jobs, Runtime, RuntimeOrigin};
+use assay_primitives::{shown_key, worker_key::WorkerPair, ClaimId, JobId, JobOutcome};
+use assay_runtime::{
+    constants::UNIT, AccountId, Balances, Disputes, Executive, Hash, Jobs, Runtime, RuntimeOrigin, Worker,
+};
 use codec::Encode;
 use frame_support::{
     assert_ok,
-    traits::fungible::{Inspect, InspectHold, Mutate},
+    storage::{with_transaction, TransactionOutcome},
+    traits::{
+        fungible::{Inspect, InspectHold, Mutate},
+        Hooks,
+    },
 };
 use pallet_disputes::{Challenges, HoldReason, Reveals};
 use pallet_jobs::JobState;
 use sp_core::{crypto::Pair, offchain::StorageKind};
 use sp_keyring::Sr25519Keyring::{Bob, Charlie, Dave};
-use world::{adder, params, worker, World};
+use sp_runtime::{DispatchError, Perbill};
+use world::{run, submit_claim, trace_of_bob, World};
 
 const LONG: u64 = 100;
 
@@ -36,19 +44,7 @@ fn watched(steps: u64, funds: u128) -> World {
     world
 }
 
-/// A run of the job that adds `number`: the state hashes and the machine at the end.
-fn run(steps: u64, number: u8) -> (Vec<StateHash>, Machine) {
-    let executor = WasmiExecutor::new();
-    let module = executor.load(&Program::new(adder(steps)).unwrap()).unwrap();
-    let mut machine = Machine::new(&params(), &[number]);
-    let mut states = vec![machine.state_hash()];
-    while machine.step(&executor, &module).unwrap().is_some() {
-        states.push(machine.state_hash());
-    }
-    (states, machine)
-}
-
-/// The same with another answer.
+/// A run with another answer.
 fn lie(steps: u64, number: u8) -> (Vec<StateHash>, Machine) {
     let (mut states, mut machine) = run(steps, number);
     machine.memory().write(Region::Output.start(), &[99]).unwrap();
@@ -59,16 +55,9 @@ fn lie(steps: u64, number: u8) -> (Vec<StateHash>, Machine) {
 /// Bob claims for `job` what `made` gives. Returns the tree of it.
 fn claim(world: &mut World, job: JobId, made: (Vec<StateHash>, Machine)) -> TraceTree {
     let (states, mut machine) = made;
-    let id = TraceId {
-        author: Bob.to_account_id().into(),
-        job,
-    };
+    let id = trace_of_bob(job);
     let claim = Claim::new(id, &states, &mut machine).unwrap();
-    world.execute(|| {
-        let signature = worker().sign(&Jobs::claim_payload(job, &claim));
-        let anybody = RuntimeOrigin::signed(Dave.to_account_id());
-        assert_ok!(Jobs::claim(anybody, job, claim, signature));
-    });
+    world.execute(|| submit_claim(job, claim));
     TraceTree::new(id, &states)
 }
 
@@ -117,10 +106,36 @@ fn is_disproved(world: &mut World, job: JobId) -> bool {
 /// Takes from the node all that its worker keeps.
 fn forget(world: &mut World, job: JobId) {
     world.execute(|| {
-        for name in ["run", "trace", "proof", "reason", "sent"] {
-            let key = (b"assay:worker", (name, job)).encode();
-            sp_io::offchain::local_storage_clear(StorageKind::PERSISTENT, &key);
+        for name in ["run", "trace", "proof", "reason", "sent", "challenged"] {
+            sp_io::offchain::local_storage_clear(StorageKind::PERSISTENT, &worker_key(name, job));
         }
+    });
+}
+
+fn worker_key(name: &str, job: JobId) -> Vec<u8> {
+    (b"assay:worker", (name, job)).encode()
+}
+
+/// What the node keeps of its own run.
+fn kept_trace(world: &mut World, job: JobId) -> Option<Vec<u8>> {
+    let key = worker_key("trace", job);
+    world.execute(|| sp_io::offchain::local_storage_get(StorageKind::PERSISTENT, &key))
+}
+
+/// Lets the node have kept these state hashes of its own run.
+fn keep_trace(world: &mut World, job: JobId, states: &[StateHash]) {
+    const TRACED: u8 = 2;
+    world.execute(|| {
+        let record = pallet_jobs::Jobs::<Runtime>::get(job).unwrap();
+        let task = (
+            ENGINE_VERSION,
+            Bob.to_account_id(),
+            record.version,
+            record.input_hash,
+        );
+        let task = task.using_encoded(sp_io::hashing::blake2_256);
+        let kept = (task, TRACED, states.to_vec()).encode();
+        sp_io::offchain::local_storage_set(StorageKind::PERSISTENT, &worker_key("trace", job), &kept);
     });
 }
 
@@ -216,11 +231,72 @@ fn watcher_whose_own_data_is_broken_accuses_nobody() {
         sp_io::offchain::local_storage_set(StorageKind::PERSISTENT, &key, &[8]);
     });
     assert_eq!(block(&mut world), 0);
-    // Nor where what it kept of its own run is damaged: the start tells.
+}
+
+#[test]
+fn watcher_whose_kept_run_is_damaged_accuses_nobody_and_runs_again() {
+    let mut world = watched(3, 100 * UNIT);
+    let job = world.assigned_job(4);
+    claim(&mut world, job, run(3, 4));
+    let (mut states, _) = run(3, 4);
+    states[2] = [9; 32];
+    keep_trace(&mut world, job, &states);
+    assert_eq!(block(&mut world), 0);
+    assert!(world.logged("what this node kept of its own run is damaged"));
+    assert_eq!(kept_trace(&mut world, job), None);
+    assert_eq!(block(&mut world), 0);
+    assert!(kept_trace(&mut world, job).is_some());
+}
+
+#[test]
+fn claim_of_an_abandoned_fork_speaks_for_no_other() {
+    let mut world = watched(3, 100 * UNIT);
+    let job = world.assigned_job(4);
+    let id = trace_of_bob(job);
+    let (states, mut machine) = run(3, 4);
+    let right = Claim::new(id, &states, &mut machine).unwrap();
+    let now = world.block;
     world.execute(|| {
-        let key = (b"assay:worker", ("trace", job)).encode();
-        assert!(sp_io::offchain::local_storage_get(StorageKind::PERSISTENT, &key).is_none());
+        // On the other fork its leaves are shown.
+        let leaves = id.leaves(&states).collect::<Vec<_>>().encode();
+        let key = shown_key(&Hash::from(right.trace_root));
+        sp_io::offchain::local_storage_set(StorageKind::PERSISTENT, &key, &leaves);
+        let _ = with_transaction(|| {
+            submit_claim(job, right);
+            Worker::offchain_worker(now);
+            TransactionOutcome::Rollback(Ok::<(), DispatchError>(()))
+        });
     });
+    assert!(kept_trace(&mut world, job).is_some());
+    claim(&mut world, job, lie(3, 4));
+    assert_eq!(block(&mut world), 1);
+    assert_eq!(bonded(&mut world), 10 * UNIT);
+}
+
+#[test]
+fn watcher_that_lost_its_challenge_does_not_challenge_again() {
+    let mut world = watched(LONG, 100 * UNIT);
+    let job = world.assigned_job(4);
+    claim(&mut world, job, lie(LONG, 4));
+    assert_eq!(block(&mut world), 1);
+    assert_eq!(block(&mut world), 1);
+    // As if it had not moved in time.
+    world.execute(|| Challenges::<Runtime>::remove(ClaimId { job, attempt: 0 }, watcher()));
+    assert_eq!(block(&mut world), 0);
+    assert!(world.logged("this node challenged the claim and lost"));
+}
+
+#[test]
+fn watcher_that_has_not_seen_what_was_shown_accuses_nobody() {
+    let mut world = watched(3, 100 * UNIT);
+    let job = world.assigned_job(4);
+    let tree = claim(&mut world, job, lie(3, 4));
+    world.execute(|| {
+        let key = shown_key(&Hash::from(tree.root()));
+        sp_io::offchain::local_storage_clear(StorageKind::PERSISTENT, &key);
+    });
+    assert_eq!(block(&mut world), 0);
+    assert!(world.logged("this node has not seen what was shown of the trace"));
 }
 
 #[test]
@@ -236,13 +312,39 @@ fn watcher_without_the_bond_proves_what_needs_no_challenge() {
 fn share_of_nothing_watches_nothing() {
     let mut world = watched(3, 100 * UNIT);
     world.execute(|| {
-        let share = sp_runtime::Perbill::zero().encode();
+        let share = Perbill::zero().encode();
         let key = pallet_worker::WATCHED_SHARE;
         sp_io::offchain::local_storage_set(StorageKind::PERSISTENT, key, &share);
     });
     let job = world.assigned_job(4);
     claim(&mut world, job, lie(3, 4));
     assert_eq!(block(&mut world), 0);
+}
+
+/// What Bob has at stake.
+fn stake_of_bob(world: &mut World) -> u128 {
+    let bob = Bob.to_account_id();
+    world.execute(|| pallet_providers::Providers::<Runtime>::get(&bob).unwrap().bonded)
+}
+
+#[test]
+fn claim_from_before_an_upgrade_of_the_runtime_costs_what_it_did() {
+    let mut world = watched(3, 100 * UNIT);
+    let job = world.assigned_job(4);
+    claim(&mut world, job, lie(3, 4));
+    let stake = stake_of_bob(&mut world);
+    let record = world.execute(|| pallet_jobs::Jobs::<Runtime>::get(job).unwrap());
+    let penalty = record.terms.disproof_penalty;
+    world.execute(|| {
+        Executive::execute_on_runtime_upgrade();
+        let mut parameters = pallet_jobs::Parameters::<Runtime>::get();
+        parameters.disproof_penalty = penalty * Perbill::from_percent(50);
+        assert_ok!(Jobs::set_parameters(RuntimeOrigin::root(), parameters));
+    });
+    block(&mut world);
+    block(&mut world);
+    assert!(is_disproved(&mut world, job));
+    assert_eq!(stake - stake_of_bob(&mut world), penalty * record.exposure);
 }
 
 /// A provider's node that has claimed a job of a hidden trace.
@@ -307,6 +409,20 @@ fn reveal_that_the_pool_drops_is_submitted_again_in_time() {
     );
     assert_eq!(world.apply_pool(), 1);
     assert!(world.execute(|| Disputes::owed_reveals(id)).is_empty());
+}
+
+#[test]
+fn accused_provider_reveals_before_it_runs_other_jobs() {
+    let (mut world, id) = claimed_long();
+    accuse(&mut world, id);
+    let other = world.assigned_job(5);
+    // A run takes more than the time of a block's worker.
+    world.clock.set_tick(500);
+    world.work();
+    world.clock.set_tick(0);
+    assert_eq!(world.apply_pool(), 1);
+    assert!(world.execute(|| Disputes::owed_reveals(id)).is_empty());
+    assert_eq!(world.output(other), None);
 }
 
 #[test]

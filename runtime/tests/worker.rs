@@ -38,17 +38,15 @@ fn assigned_job_is_run_claimed_and_becomes_final() {
 }
 
 #[test]
-fn claim_is_submitted_once_and_again_only_when_it_got_lost() {
+fn claim_is_submitted_again_when_it_got_lost_first_in_the_next_block() {
     let mut world = World::new();
     let job = world.assigned_job(4);
-    world.work();
-    world.work();
-    world.next_block();
-    world.work();
-    assert_eq!(world.submitted(), 1);
-
-    // The transaction gets lost.
-    world.pool.write().transactions.clear();
+    for _ in 0..2 {
+        world.work();
+        assert_eq!(world.submitted(), 1);
+        world.pool.write().transactions.clear();
+        world.next_block();
+    }
     world.clock.pass(9_999);
     world.work();
     assert_eq!(world.submitted(), 0);
@@ -141,6 +139,9 @@ fn job_waits_for_params_that_the_node_has_not() {
     });
     world.work();
     assert_eq!(world.submitted(), 0);
+    assert!(world.logged("job 0: not taken: segment 1 of its params is not in the off-chain database"));
+    world.work();
+    assert!(!world.logged("not taken"), "a reason is said once");
 
     world.execute(|| {
         let kind = sp_core::offchain::StorageKind::PERSISTENT;
@@ -161,6 +162,7 @@ fn job_with_damaged_params_is_not_claimed() {
     });
     world.work();
     assert_eq!(world.submitted(), 0);
+    assert!(world.logged("not taken: the params in the off-chain database have another root"));
 }
 
 #[test]

@@ -5,13 +5,19 @@ use alloc::{
     collections::{BTreeMap, BTreeSet},
     vec::Vec,
 };
-use assay_engine::{fraud::Trace, limits::MAX_PUBLIC_STEPS, trace::TraceId, Hash};
+use assay_engine::{
+    fraud::Trace,
+    limits::{ENGINE_VERSION, MAX_PUBLIC_STEPS},
+    trace::{NodeId, TraceId},
+    Hash,
+};
 use assay_primitives::{shown_key, worker_key::WorkerId, ClaimId, Claims, VersionId};
 use codec::Encode;
+use pallet_disputes::RevealState;
 use pallet_jobs::JobState;
 use sp_core::H256;
 use sp_io::hashing::blake2_256;
-use sp_runtime::{offchain::storage::StorageValueRef, Perbill};
+use sp_runtime::{offchain::storage::StorageValueRef, traits::Saturating, Perbill};
 
 /// The key in the node's off-chain database of the share of claims that it watches: an encoded `Perbill`.
 /// All, where there is none.
@@ -24,6 +30,8 @@ pub(crate) struct OpenClaim<T: Config> {
     pub trace: Trace,
     /// Whether a challenge is in time.
     pub in_window: bool,
+    /// Whether more than half of the time for a challenge has passed.
+    pub is_late: bool,
     pub is_own: bool,
     /// The key that challenges.
     pub worker: WorkerId,
@@ -60,11 +68,15 @@ pub(crate) fn open_claims<T: Config>(workers: &[WorkerId]) -> Vec<OpenClaim<T>> 
             let worker = own.get(&provider).copied();
             // A trace that is public whole needs no defence.
             let defends = worker.is_some() && claim.steps > MAX_PUBLIC_STEPS;
+            // What another version of the engine ran is not for this one to compare.
             let watches = worker.is_none()
+                && claim.engine_version == ENGINE_VERSION
                 && served
                     .as_ref()
                     .is_none_or(|served| served.contains(&record.version))
                 && is_chosen(id, watcher, share);
+            let left = window_end.saturating_sub(now);
+            let passed = record.terms.challenge_window.saturating_sub(left);
             (defends || watches).then(|| OpenClaim {
                 id,
                 trace: Trace {
@@ -76,9 +88,10 @@ pub(crate) fn open_claims<T: Config>(workers: &[WorkerId]) -> Vec<OpenClaim<T>> 
                     root: claim.trace_root.0,
                 },
                 in_window: now <= window_end,
+                is_late: passed > left,
                 is_own: worker.is_some(),
                 worker: worker.unwrap_or(watcher).clone(),
-                task: Task::new(job, provider, &record),
+                task: Task::new(job, provider, &record, claim.engine_version),
             })
         })
         .collect()
@@ -121,6 +134,13 @@ impl<T: Config> OpenClaim<T> {
     /// The challenger's account.
     pub fn account(&self) -> T::AccountId {
         account_of(&self.worker)
+    }
+
+    /// Whether everybody was shown what is below `node`, with the claim or by a reveal.
+    pub fn is_shown(&self, node: NodeId) -> bool {
+        let reveal = || pallet_disputes::Reveals::<T>::get(self.id, node);
+        self.trace.steps <= MAX_PUBLIC_STEPS
+            || reveal().is_some_and(|reveal| matches!(reveal.state, RevealState::Shown { .. }))
     }
 
     /// What was shown of the trace below the node with `hash`: with the claim, or by a reveal.

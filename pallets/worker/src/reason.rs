@@ -41,6 +41,12 @@ pub(crate) enum Reason {
     WindowClosed,
     /// The key's own account cannot spend the bond.
     NoBond,
+    /// The node lacks what was shown of a trace.
+    ShownNotFound,
+    /// The node's own proof does not win.
+    NotProven,
+    /// The node's challenge of the claim has ended, and the claim stands.
+    ChallengeLost,
 }
 
 impl fmt::Display for Reason {
@@ -76,6 +82,14 @@ impl fmt::Display for Reason {
             Self::NoBond => f.write_str(
                 "the claim is wrong, but the account of the worker key cannot spend the bond (send it some)",
             ),
+            Self::ShownNotFound => f.write_str(
+                "this node has not seen what was shown of the trace, so that it accuses nobody (start it with \
+                 --enable-offchain-indexing true)",
+            ),
+            Self::NotProven => {
+                f.write_str("what this node kept of its own run is damaged, so that it accuses nobody and runs again")
+            }
+            Self::ChallengeLost => f.write_str("this node challenged the claim and lost, it does not do so again"),
             Self::LockLost => f.write_str("this worker was suspended, another one goes on"),
         }
     }

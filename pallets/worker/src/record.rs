@@ -9,7 +9,7 @@ use assay_engine::{
     memory::{Chunk, MemoryTree},
     Hash, Machine, State,
 };
-use assay_primitives::JobId;
+use assay_primitives::{ClaimId, JobId};
 use codec::{Decode, Encode};
 use core::fmt;
 use sp_core::offchain::Timestamp;
@@ -73,8 +73,8 @@ pub(crate) enum Progress {
     Claimed(Box<Claim>),
     /// The run is finished. Its state hashes.
     Traced(Vec<Hash>),
-    /// Another's claim is what the node's own run gives.
-    Right,
+    /// Another's claim, with this trace root, is what the node's own run gives.
+    Right(Hash),
     /// The run is longer than a slice, and too large for a checkpoint.
     TooLarge,
 }
@@ -187,6 +187,11 @@ impl JobStore {
         (task == self.task).then_some(progress)
     }
 
+    /// Forgets how far the run for `purpose` is.
+    pub fn clear_progress(&self, purpose: Purpose) {
+        StorageValueRef::persistent(&key((purpose.name(), self.job))).clear();
+    }
+
     /// Keeps how far the run for `purpose` is.
     pub fn set_progress(&self, purpose: Purpose, progress: Progress) {
         StorageValueRef::persistent(&key((purpose.name(), self.job))).set(&(self.task, progress));
@@ -211,6 +216,17 @@ impl JobStore {
             at: now,
         });
         true
+    }
+
+    /// Keeps that the node challenged `claim`.
+    pub fn set_challenged(&self, claim: ClaimId) {
+        let place = key(("challenged", self.job));
+        StorageValueRef::persistent(&place).set(&claim);
+    }
+
+    /// Whether the node challenged `claim`.
+    pub fn has_challenged(&self, claim: ClaimId) -> bool {
+        read(&key(("challenged", self.job))) == Some(claim)
     }
 
     /// Keeps `reason`. True where it is another one than before.
@@ -250,7 +266,7 @@ fn forget(job: JobId) -> bool {
         return false;
     };
     let names = Purpose::ALL.map(Purpose::name);
-    for name in names.into_iter().chain(["reason", "sent"]) {
+    for name in names.into_iter().chain(["reason", "sent", "challenged"]) {
         StorageValueRef::persistent(&key((name, job))).clear();
     }
     true

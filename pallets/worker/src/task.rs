@@ -31,10 +31,10 @@ pub(crate) enum Outcome<R> {
 }
 
 impl<T: Config> Task<T> {
-    /// The run of `job` as `provider` has it.
-    pub fn new(job: JobId, provider: T::AccountId, record: &pallet_jobs::JobOf<T>) -> Self {
+    /// The run of `job` as `provider` has it, by the rules of this version of the engine.
+    pub fn new(job: JobId, provider: T::AccountId, record: &pallet_jobs::JobOf<T>, engine: u16) -> Self {
         // After a fork the same number can be another job.
-        let task = (&provider, record.version, record.input_hash).using_encoded(blake2_256);
+        let task = (engine, &provider, record.version, record.input_hash).using_encoded(blake2_256);
         Self {
             job,
             provider,
@@ -108,7 +108,12 @@ impl<T: Config> Task<T> {
     pub fn machine_before(&self, step: u64, end: Timestamp) -> Result<Outcome<Machine>, Reason> {
         self.alone(|alive| {
             Ok(match self.run(Purpose::Proof, step, end, alive)? {
-                Outcome::Done(run) => Outcome::Done(run.machine),
+                Outcome::Done(run) if run.machine.steps() == step => Outcome::Done(run.machine),
+                // The checkpoint was for a later step: of a claim on another fork.
+                Outcome::Done(_) => {
+                    self.store.clear_progress(Purpose::Proof);
+                    Outcome::Later
+                }
                 Outcome::Later => Outcome::Later,
             })
         })

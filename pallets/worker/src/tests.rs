@@ -168,9 +168,9 @@ fn job_that_a_worker_is_at_is_forgotten_later() {
 fn each_purpose_has_its_own_record() {
     externalities().execute_with(|| {
         let store = JobStore::new(1, TASK);
-        store.set_progress(Purpose::Trace, Progress::Right);
+        store.set_progress(Purpose::Trace, Progress::Right([7; 32]));
         assert_eq!(store.progress(Purpose::Claim), None);
-        assert_eq!(store.progress(Purpose::Trace), Some(Progress::Right));
+        assert_eq!(store.progress(Purpose::Trace), Some(Progress::Right([7; 32])));
         forget_others(&BTreeSet::new());
         assert_eq!(store.progress(Purpose::Trace), None);
     });

@@ -29,8 +29,11 @@ impl<T: Config> Pallet<T> {
     /// Brings the dispute about another's claim one move on, where the claim is wrong.
     pub(crate) fn watch(claim: &OpenClaim<T>, end: Timestamp) -> Result<(), Reason> {
         let store = &claim.task.store;
-        if store.progress(Purpose::Trace) == Some(Progress::Right) {
+        if store.progress(Purpose::Trace) == Some(Progress::Right(claim.trace.root)) {
             return Ok(());
+        }
+        if Self::own_standing(claim).is_some() {
+            store.set_challenged(claim.id);
         }
         let Outcome::Done(states) = claim.task.states(end)? else {
             return Ok(());
@@ -39,7 +42,7 @@ impl<T: Config> Pallet<T> {
         match finding {
             Finding::Same => {
                 log::info!(target: LOG_TARGET, "job {}: the claim is right", claim.task.job);
-                store.set_progress(Purpose::Trace, Progress::Right);
+                store.set_progress(Purpose::Trace, Progress::Right(claim.trace.root));
                 Ok(())
             }
             Finding::WrongStart => Err(Reason::OwnStartDiffers),
@@ -50,17 +53,14 @@ impl<T: Config> Pallet<T> {
                 leaf_after,
                 after,
             } => {
-                if Self::must_challenge_first(claim) {
+                let proof = Self::proof_of(claim, step, before, (leaf_after, after), end)?;
+                let is_proven = matches!(proof, Outcome::Done(_));
+                if (is_proven || claim.is_late) && Self::must_challenge_first(claim) {
                     return Self::challenge(claim);
                 }
-                let Outcome::Done(mut machine) = claim.task.machine_before(step, end)? else {
+                let Outcome::Done(proof) = proof else {
                     return Ok(());
                 };
-                let version = pallet_models::Versions::<T>::get(claim.task.version)
-                    .ok_or(Reason::VersionNotFound(claim.task.version))?;
-                let (executor, module) = load::<T>(&version)?;
-                let proof = FraudProof::record(&mut machine, &executor, &module, before, (leaf_after, after))
-                    .map_err(|_| Reason::BadProgram)?;
                 let call = Call::prove_fraud {
                     claim: claim.id,
                     proof,
@@ -70,8 +70,38 @@ impl<T: Config> Pallet<T> {
         }
     }
 
+    /// The proof that `step` is false. Fails where it does not hold: then what the node has kept of its own run is
+    /// damaged, and it runs again.
+    fn proof_of(
+        claim: &OpenClaim<T>,
+        step: u64,
+        before: Vec<Hash>,
+        after: (Hash, Vec<Hash>),
+        end: Timestamp,
+    ) -> Result<Outcome<FraudProof>, Reason> {
+        let Outcome::Done(mut machine) = claim.task.machine_before(step, end)? else {
+            return Ok(Outcome::Later);
+        };
+        let version = pallet_models::Versions::<T>::get(claim.task.version)
+            .ok_or(Reason::VersionNotFound(claim.task.version))?;
+        let (executor, module) = load::<T>(&version)?;
+        let proof = FraudProof::record(&mut machine, &executor, &module, before, after)
+            .map_err(|_| Reason::BadProgram)?;
+        proof
+            .clone()
+            .verify(&claim.trace, &executor, &module)
+            .map_err(|_| {
+                claim.task.store.clear_progress(Purpose::Trace);
+                Reason::NotProven
+            })?;
+        Ok(Outcome::Done(proof))
+    }
+
     /// Asks for a node, once there is a challenge and it is its move.
     fn ask_for(claim: &OpenClaim<T>, node: NodeId, hash: Hash, path: Vec<Hash>) -> Result<(), Reason> {
+        if claim.is_shown(node) {
+            return Err(Reason::ShownNotFound);
+        }
         let Some(standing) = Self::own_standing(claim) else {
             return Self::challenge(claim);
         };
@@ -94,7 +124,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Whose move it is in the node's own challenge. `None` where it has none.
-    fn own_standing(
+    pub(crate) fn own_standing(
         claim: &OpenClaim<T>,
     ) -> Option<Standing<frame_system::pallet_prelude::BlockNumberFor<T>>> {
         let challenges = pallet_disputes::Pallet::<T>::challenge_of(claim.id, &claim.account())?;
@@ -104,7 +134,8 @@ impl<T: Config> Pallet<T> {
     /// A proof is rewarded where its prover challenged in an earlier block. Who cannot bond, or comes too
     /// late for it, proves without.
     fn must_challenge_first(claim: &OpenClaim<T>) -> bool {
-        Self::own_standing(claim).is_none() && claim.in_window && Self::can_bond(claim)
+        let may_challenge = claim.in_window && !claim.task.store.has_challenged(claim.id);
+        Self::own_standing(claim).is_none() && may_challenge && Self::can_bond(claim)
     }
 
     fn can_bond(claim: &OpenClaim<T>) -> bool {
@@ -115,6 +146,9 @@ impl<T: Config> Pallet<T> {
     fn challenge(claim: &OpenClaim<T>) -> Result<(), Reason> {
         if !claim.in_window {
             return Err(Reason::WindowClosed);
+        }
+        if claim.task.store.has_challenged(claim.id) {
+            return Err(Reason::ChallengeLost);
         }
         if !Self::can_bond(claim) {
             return Err(Reason::NoBond);

@@ -1,15 +1,20 @@
 //! One block's work: finds what there is to do, and does it.
 
 use crate::{
-    claims::open_claims,
+    claims::{open_claims, OpenClaim},
     reason::Reason,
     record::{forget_others, is_newest, Progress, Purpose},
     task::{Outcome, Task},
     Config, Pallet, LOG_TARGET,
 };
 use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
-use assay_engine::{claim::Claim, limits::MAX_PUBLIC_STEPS, trace::TraceId, Status};
-use assay_primitives::worker_key::WorkerId;
+use assay_engine::{
+    claim::Claim,
+    limits::{ENGINE_VERSION, MAX_PUBLIC_STEPS},
+    trace::TraceId,
+    Status,
+};
+use assay_primitives::worker_key::{WorkerId, WorkerSignature};
 use frame_system::pallet_prelude::BlockNumberFor;
 use sp_core::offchain::{Duration, Timestamp};
 use sp_io::offchain::timestamp;
@@ -42,6 +47,13 @@ impl<T: Config> Pallet<T> {
         );
         let end = timestamp().add(Duration::from_millis(SLICE));
         let goes_on = || timestamp() < end && is_newest(now);
+        // Who does not move in time in a dispute loses its stake or its bond. Long runs of other jobs wait.
+        let (pressing, others) = claims
+            .iter()
+            .partition::<Vec<_>, _>(|claim| Self::is_pressing(claim));
+        for claim in pressing.into_iter().take_while(|_| goes_on()) {
+            Self::move_in(claim, end);
+        }
         for assigned in assigned.iter().take_while(|_| goes_on()) {
             let mut done = Self::work_on(assigned, end);
             if let Err(reason @ Reason::ParamsExternal) = done {
@@ -52,18 +64,32 @@ impl<T: Config> Pallet<T> {
                 note(&assigned.task, "not taken", reason);
             }
         }
-        for claim in claims.iter().take_while(|_| goes_on()) {
-            let (what, done) = if claim.is_own {
-                ("not defended", Self::defend(claim, end))
-            } else {
-                ("not watched", Self::watch(claim, end))
-            };
-            if let Err(reason) = done {
-                note(&claim.task, what, reason);
-            }
+        for claim in others.into_iter().take_while(|_| goes_on()) {
+            Self::move_in(claim, end);
         }
         for worker in &workers {
             Self::settle_challenges(worker);
+        }
+    }
+
+    /// Whether the node is in a dispute about a claim.
+    fn is_pressing(claim: &OpenClaim<T>) -> bool {
+        if claim.is_own {
+            !pallet_disputes::Pallet::<T>::owed_reveals(claim.id).is_empty()
+        } else {
+            Self::own_standing(claim).is_some()
+        }
+    }
+
+    /// Defends a claim of the node's own, or watches another's.
+    fn move_in(claim: &OpenClaim<T>, end: Timestamp) {
+        let (what, done) = if claim.is_own {
+            ("not defended", Self::defend(claim, end))
+        } else {
+            ("not watched", Self::watch(claim, end))
+        };
+        if let Err(reason) = done {
+            note(&claim.task, what, reason);
         }
     }
 
@@ -79,7 +105,7 @@ impl<T: Config> Pallet<T> {
                     continue;
                 };
                 assigned.push(Assigned {
-                    task: Task::new(job, provider.clone(), &record),
+                    task: Task::new(job, provider.clone(), &record, ENGINE_VERSION),
                     worker: worker.clone(),
                 });
             }
@@ -102,12 +128,13 @@ impl<T: Config> Pallet<T> {
                 job: task.job,
             };
             let claim = Claim::new(id, &run.states, &mut run.machine).ok_or(Reason::NoClaim)?;
+            if claim.steps > MAX_PUBLIC_STEPS {
+                // Before the claim: who cannot reveal its trace loses.
+                task.keep_states(&run.states)
+                    .inspect_err(|_| task.store.set_progress(Purpose::Claim, Progress::TooLarge))?;
+            }
             task.store
                 .set_progress(Purpose::Claim, Progress::Claimed(Box::new(claim.clone())));
-            if claim.steps > MAX_PUBLIC_STEPS {
-                // What is not kept can be run again.
-                let _ = task.keep_states(&run.states);
-            }
             Ok(Outcome::Done(claim))
         })?;
         match claim {
@@ -120,29 +147,38 @@ impl<T: Config> Pallet<T> {
     fn decline(assigned: &Assigned<T>) -> Result<(), Reason> {
         let job = assigned.task.job;
         let payload = pallet_jobs::Pallet::<T>::decline_payload(job);
-        if !assigned.task.store.may_submit(payload) {
-            return Ok(());
-        }
-        let signature = assigned.worker.sign(&payload).ok_or(Reason::NoSignature)?;
-        Self::submit_authorized(pallet_jobs::Call::<T>::decline { job, signature })
+        let call = |signature| pallet_jobs::Call::<T>::decline { job, signature };
+        Self::submit_signed_call(assigned, payload, call).map(|_| ())
     }
 
     fn submit_claim(assigned: &Assigned<T>, claim: Claim) -> Result<(), Reason> {
         let job = assigned.task.job;
         let payload = pallet_jobs::Pallet::<T>::claim_payload(job, &claim);
-        // Before the attempt: one that fails is not repeated in every block.
-        if !assigned.task.store.may_submit(payload) {
-            return Ok(());
-        }
-        let signature = assigned.worker.sign(&payload).ok_or(Reason::NoSignature)?;
         let (steps, ending) = (claim.steps, ending(&claim));
-        Self::submit_authorized(pallet_jobs::Call::<T>::claim {
+        let call = |signature| pallet_jobs::Call::<T>::claim {
             job,
             claim,
             signature,
-        })?;
-        log::info!(target: LOG_TARGET, "job {job}: claimed {steps} steps, {ending}");
+        };
+        if Self::submit_signed_call(assigned, payload, call)? {
+            log::info!(target: LOG_TARGET, "job {job}: claimed {steps} steps, {ending}");
+        }
         Ok(())
+    }
+
+    /// Submits a call for which the worker key signs `payload`, where it is time to. Returns whether it is in the pool.
+    fn submit_signed_call(
+        assigned: &Assigned<T>,
+        payload: [u8; 32],
+        call: impl FnOnce(WorkerSignature) -> pallet_jobs::Call<T>,
+    ) -> Result<bool, Reason> {
+        // Before the attempt: one that fails is not repeated in every block.
+        if !assigned.task.store.may_submit(payload) {
+            return Ok(false);
+        }
+        let signature = assigned.worker.sign(&payload).ok_or(Reason::NoSignature)?;
+        Self::submit_authorized(call(signature))?;
+        Ok(true)
     }
 }
 

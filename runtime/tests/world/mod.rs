@@ -1,7 +1,10 @@
 //! A chain in the real runtime, and one node's worker beside it: its transactions pass the real checks.
 #![allow(dead_code)]
 
-use assay_engine::{limits::SEGMENT_LEN, Program};
+use assay_engine::{
+    claim::Claim, limits::SEGMENT_LEN, trace::TraceId, Executor, Hash as StateHash, Machine, Program,
+    WasmiExecutor,
+};
 use assay_primitives::{
     worker_key::{WorkerPair, WORKER_KEY_TYPE},
     JobId, Price, VersionId,
@@ -29,12 +32,15 @@ use sp_core::{
     },
     OpaquePeerId,
 };
-use sp_keyring::Sr25519Keyring::{Alice, Bob, Charlie};
+use sp_keyring::Sr25519Keyring::{Alice, Bob, Charlie, Dave};
 use sp_keystore::{testing::MemoryKeystore, Keystore, KeystoreExt};
 use sp_runtime::{BuildStorage, Digest, DispatchError, Perbill};
-use std::sync::{
-    atomic::{AtomicU64, Ordering},
-    Arc,
+use std::{
+    cell::RefCell,
+    sync::{
+        atomic::{AtomicU64, Ordering},
+        Arc,
+    },
 };
 
 /// Adds the first bytes of its params and its input, once in each of so many steps, and answers.
@@ -134,6 +140,25 @@ impl offchain::Externalities for Clock {
     }
 }
 
+thread_local! {
+    static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Keeps what the worker logs, for each test its own.
+struct Log;
+
+impl log::Log for Log {
+    fn enabled(&self, metadata: &log::Metadata) -> bool {
+        metadata.target() == "assay"
+    }
+    fn log(&self, record: &log::Record) {
+        if self.enabled(record.metadata()) {
+            LINES.with_borrow_mut(|lines| lines.push(record.args().to_string()));
+        }
+    }
+    fn flush(&self) {}
+}
+
 /// A chain, and one provider's node beside it.
 pub struct World {
     pub ext: sp_io::TestExternalities,
@@ -173,6 +198,9 @@ impl World {
         ext.register_extension(OffchainDbExt::new(offchain));
         ext.register_extension(OffchainWorkerExt::new(clock.clone()));
         ext.register_extension(TransactionPoolExt::new(transactions));
+        // Another test may have set it.
+        let _ = log::set_logger(&Log);
+        log::set_max_level(log::LevelFilter::Info);
         let mut world = Self {
             ext,
             pool,
@@ -231,6 +259,11 @@ impl World {
         count
     }
 
+    /// Whether the worker logged a line with `text` since the last time that somebody asked.
+    pub fn logged(&self, text: &str) -> bool {
+        LINES.take().iter().any(|line| line.contains(text))
+    }
+
     pub fn submitted(&self) -> usize {
         self.pool.read().transactions.len()
     }
@@ -251,7 +284,7 @@ impl World {
             sp_io::offchain::local_storage_get(offchain::StorageKind::PERSISTENT, &key).is_some()
         };
         self.execute(|| {
-            ["run", "trace", "proof", "reason", "sent", "lock"]
+            ["run", "trace", "proof", "reason", "sent", "challenged", "lock"]
                 .into_iter()
                 .any(kept)
         })
@@ -260,6 +293,39 @@ impl World {
     pub fn output(&mut self, job: JobId) -> Option<Vec<u8>> {
         self.execute(|| pallet_jobs::Outputs::<Runtime>::get(job).map(|output| output.into_inner()))
     }
+}
+
+/// The program of so many steps, loaded.
+pub fn program(steps: u64) -> (WasmiExecutor, <WasmiExecutor as Executor>::Module) {
+    let executor = WasmiExecutor::new();
+    let module = executor.load(&Program::new(adder(steps)).unwrap()).unwrap();
+    (executor, module)
+}
+
+/// A run of the job that adds `number`: the state hashes and the machine at the end.
+pub fn run(steps: u64, number: u8) -> (Vec<StateHash>, Machine) {
+    let (executor, module) = program(steps);
+    let mut machine = Machine::new(&params(), &[number]);
+    let mut states = vec![machine.state_hash()];
+    while machine.step(&executor, &module).unwrap().is_some() {
+        states.push(machine.state_hash());
+    }
+    (states, machine)
+}
+
+/// What Bob's trace for `job` is called.
+pub fn trace_of_bob(job: JobId) -> TraceId {
+    TraceId {
+        author: Bob.to_account_id().into(),
+        job,
+    }
+}
+
+/// Bob's worker claims, in a transaction of Dave's.
+pub fn submit_claim(job: JobId, claim: Claim) {
+    let signature = worker().sign(&Jobs::claim_payload(job, &claim));
+    let anybody = RuntimeOrigin::signed(Dave.to_account_id());
+    assert_ok!(Jobs::claim(anybody, job, claim, signature));
 }
 
 pub fn worker() -> WorkerPair {
