@@ -39,6 +39,9 @@ async function badPrograms(world) {
     ['a chain of 200 calls', 'models.StackTooDeep', upload(withParts({ items: chain(200), body: '(call $f0)' }))],
     ['65 locals', 'models.TooManyLocals', upload(withParts({ items: `(func (local${' i32'.repeat(65)}))` }))],
     ['65 globals', 'models.TooManyGlobals', upload(withParts({ items: '(global i32 (i32.const 0))'.repeat(65) }))],
+    ['a lane stored far away', 'models.LaneStoreOffset', upload(withParts({
+      body: '(v128.store8_lane offset=65536 0 (i32.const 0) (v128.const i32x4 0 0 0 0))',
+    }))],
     ['65 KiB of data', 'models.TooMuchData', upload(withParts({
       memory: '(memory (export "memory") 2 2)',
       items: `(data (i32.const 0) "${'x'.repeat(65 * KIB)}")`,
@@ -80,6 +83,8 @@ async function badVersions(world) {
     publishPackage(api, dave, digitsPackage('mlp')));
   const spec = { ...plainSpec, program, params: { OnChain: params } };
   const publish = (changes, of = model) => api.tx.models.publishVersion(of, { ...spec, ...changes });
+  const external = (changes) =>
+    ({ params: { External: { root: `0x${'11'.repeat(32)}`, len: 1, locations: [], ...changes } } });
   const floatsOf = (count) => [{ name: 'x', dtype: 'F32', shape: [count] }];
   const create = (changes) => api.tx.models.createModel({ name: 'x', description: '', url: '', ...changes });
   const xs = (count) => 'x'.repeat(count);
@@ -100,8 +105,15 @@ async function badVersions(world) {
     ['nine dimensions', 'models.TooManyDimensions', publish({
       inputs: [{ ...floatsOf(1)[0], shape: Array(9).fill(1) }],
     })],
+    ['a tensor with a name of 33 bytes', 'models.TensorNameTooLong', publish({
+      inputs: [{ ...floatsOf(1)[0], name: xs(33) }],
+    })],
     ['a license of 65 bytes', 'models.LicenseTooLong', publish({ license: xs(65) })],
     ['65 labels', 'models.TooManyLabels', publish({ labels: Array(65).fill('x') })],
+    ['a label of 33 bytes', 'models.LabelTooLong', publish({ labels: [xs(33)] })],
+    ['five locations', 'models.TooManyLocations', publish(external({ locations: Array(5).fill('x') }))],
+    ['a location of 257 bytes', 'models.LocationTooLong', publish(external({ locations: [xs(257)] }))],
+    ['external params of 2 TiB', 'models.ParamsTooLong', publish(external({ len: 1n << 41n }))],
     ['no steps', 'models.MaxStepsOutOfRange', publish({ maxSteps: 0 })],
     ['more steps than may be', 'models.MaxStepsOutOfRange', publish({ maxSteps: 1n << 40n })],
     ['a royalty of everything', 'models.RoyaltyTooHigh', publish({ royalty: 1_000_000_000 })],

@@ -2,15 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { alice, bob, charlie, dave, eve, eventsSince, ferdie, height, submit, tokens } from '../lib/chain.mjs';
-import { longClaimBy } from '../lib/claims.mjs';
-import { bonded, setTimes, show, untilAsked, untilEnded, untilEvent } from '../lib/disputes.mjs';
+import { bonded, show, untilAsked, untilEnded, untilEvent } from '../lib/disputes.mjs';
 import { journey } from '../lib/journey.mjs';
-import { bobProvides, bobsClaim, charlieProvides, claim, publishFolding, requestOf } from '../lib/liar.mjs';
-import { offer, untilJob } from '../lib/market.mjs';
+import { bobsClaim, claimHidden, openMarket } from '../lib/liar.mjs';
+import { offer, publishFolding, untilJob } from '../lib/market.mjs';
 
 const STEPS = 60;
+const CLAIMED_STEPS = 100;
 const FALSE_STEP = 7;
-/** The height of the tree over a hidden trace of 100 steps. */
+/** The root of the tree over a hidden trace of 100 steps. */
 const ROOT = { height: 7, index: 0 };
 
 journey('four challengers', async ({ api, step }) => {
@@ -21,23 +21,15 @@ journey('four challengers', async ({ api, step }) => {
   const challengersOf = (ended) => ended.map(({ challenger }) => challenger.toString()).sort();
   const addresses = (accounts) => accounts.map(({ address }) => address).sort();
 
-  const version = await step('Alice has published a program of 60 steps', () =>
-    publishFolding(api, alice, { steps: STEPS, maxSteps: 100 }));
-  const honest = await step('Bob provides, and his node has claimed a job', async () => {
-    await bobProvides(api, version);
-    return bobsClaim(api, version);
-  });
-  const worker = await step('Charlie provides by hand', async () => {
-    await setTimes(api, alice, { claimDeadline: 60, challengeWindow: 20, moveTime: 20, revealTime: 25 });
-    return charlieProvides(api, version);
+  const market = await openMarket({ api, step }, {
+    steps: STEPS,
+    maxSteps: CLAIMED_STEPS,
+    times: { challengeWindow: 20, moveTime: 20, revealTime: 25 },
   });
 
   await step('a false claim: all have their bonds back, and one of them the reward', async () => {
-    const firstBlock = await height(api);
-    const job = await requestOf(api, charlie, version);
-    const author = { provider: charlie, job, step: FALSE_STEP, steps: 100 };
-    const { claim: content, trace } = longClaimBy(honest.claim, author);
-    const id = await claim(api, worker, job, content);
+    const lie = { step: FALSE_STEP, steps: CLAIMED_STEPS };
+    const { id, content, trace, firstBlock } = await claimHidden(api, market, lie);
     const three = [dave, eve, ferdie];
     const bonds = async () => (await Promise.all(three.map((who) => bonded(api, who)))).filter((bond) => bond > 0n);
     await everybodyChallenges(three, id);
@@ -57,7 +49,7 @@ journey('four challengers', async ({ api, step }) => {
   });
 
   await step('a right claim: all lose their bonds, and it becomes final', async () => {
-    const long = await publishFolding(api, alice, { steps: 100 });
+    const long = await publishFolding(api, alice, { steps: CLAIMED_STEPS });
     await offer(api, bob, long, { perJob: tokens(api, 0.1) });
     const firstBlock = await height(api);
     const { job, claim: content } = await bobsClaim(api, long);

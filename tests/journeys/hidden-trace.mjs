@@ -3,11 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { alice, balance, bob, charlie, dave, eventsSince, eve, height, submit, tokens } from '../lib/chain.mjs';
-import { longClaimBy } from '../lib/claims.mjs';
-import { setTimes, show, untilAsked, untilEnded, untilEvent } from '../lib/disputes.mjs';
+import { show, untilAsked, untilEnded, untilEvent } from '../lib/disputes.mjs';
 import { journey } from '../lib/journey.mjs';
-import { bobProvides, bobsClaim, charlieProvides, claim, publishFolding, requestOf } from '../lib/liar.mjs';
-import { offer, untilJob } from '../lib/market.mjs';
+import { bobsClaim, claimHidden, openMarket } from '../lib/liar.mjs';
+import { offer, publishFolding, untilJob } from '../lib/market.mjs';
 
 /** So many steps that the tree over them has two reveals between its root and its leaves. */
 const CLAIMED_STEPS = 1_500;
@@ -16,25 +15,15 @@ const FALSE_STEP = 41;
 
 journey('a hidden trace', async ({ api, step }) => {
   const stakeOf = async ({ address }) => (await api.query.providers.providers(address)).unwrap().bonded.toBigInt();
-  const lie = (honest, job) =>
-    longClaimBy(honest.claim, { provider: charlie, job, step: FALSE_STEP, steps: CLAIMED_STEPS });
-
-  const version = await step('Alice has published a program of 60 steps', () =>
-    publishFolding(api, alice, { steps: STEPS, maxSteps: CLAIMED_STEPS }));
-  const honest = await step('Bob provides, and his node has claimed a job', async () => {
-    await bobProvides(api, version);
-    return bobsClaim(api, version);
-  });
-  const worker = await step('Charlie provides by hand', async () => {
-    await setTimes(api, alice, { claimDeadline: 60, challengeWindow: 15, moveTime: 20, revealTime: 25 });
-    return charlieProvides(api, version);
+  const lie = { step: FALSE_STEP, steps: CLAIMED_STEPS };
+  const market = await openMarket({ api, step }, {
+    steps: STEPS,
+    maxSteps: CLAIMED_STEPS,
+    times: { challengeWindow: 15, moveTime: 20, revealTime: 25 },
   });
 
   await step('a false trace that is shown is proven false', async () => {
-    const firstBlock = await height(api);
-    const job = await requestOf(api, charlie, version);
-    const { claim: content, trace } = lie(honest, job);
-    const id = await claim(api, worker, job, content);
+    const { id, trace, firstBlock } = await claimHidden(api, market, lie);
     const asked = [];
     for (let reveals = 0; reveals < 2; reveals++) {
       const node = await untilAsked(api, id);
@@ -50,10 +39,8 @@ journey('a hidden trace', async ({ api, step }) => {
   });
 
   await step('a trace that is not shown counts as false', async () => {
-    const firstBlock = await height(api);
-    const job = await requestOf(api, charlie, version);
     const before = { charlie: await stakeOf(charlie), dave: (await balance(api, dave)).all };
-    const id = await claim(api, worker, job, lie(honest, job).claim);
+    const { id, firstBlock } = await claimHidden(api, market, lie);
     const [ended] = await untilEnded(api, id, firstBlock);
     assert.equal(ended.ending.type, 'Withheld');
     assert.ok(ended.returned.toBigInt() > 0n);
@@ -61,7 +48,7 @@ journey('a hidden trace', async ({ api, step }) => {
     const [{ slashed }] = await eventsSince(api, 'jobs.Disproved', firstBlock);
     assert.equal(before.charlie - (await stakeOf(charlie)), slashed.toBigInt());
     assert.ok((await balance(api, dave)).all > before.dave, 'Dave is compensated');
-    assert.equal((await untilJob(api, job, 'Final')).status.asFinal.type, 'Expired');
+    assert.equal((await untilJob(api, id.job, 'Final')).status.asFinal.type, 'Expired');
   });
 
   await step('a right trace that is accused is shown by its node, and becomes final', async () => {

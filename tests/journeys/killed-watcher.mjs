@@ -1,11 +1,10 @@
 // The node that watches is killed in the middle of a dispute, twice. Started again it goes on where the chain is.
 
 import assert from 'node:assert/strict';
-import { alice, charlie, connect, eventsSince, height } from '../lib/chain.mjs';
-import { longClaimBy } from '../lib/claims.mjs';
-import { setTimes, show, untilAsked, untilEnded, untilEvent } from '../lib/disputes.mjs';
+import { charlie, connect, eventsSince } from '../lib/chain.mjs';
+import { show, untilAsked, untilEnded, untilEvent } from '../lib/disputes.mjs';
 import { journey } from '../lib/journey.mjs';
-import { bobProvides, bobsClaim, charlieProvides, claim, publishFolding, requestOf } from '../lib/liar.mjs';
+import { claimHidden, openMarket } from '../lib/liar.mjs';
 
 const STEPS = 60;
 const CLAIMED_STEPS = 1_500;
@@ -21,19 +20,13 @@ journey('a watcher killed in the middle of a dispute', async (world) => {
     api = world.api = await connect(node.url);
   };
 
-  const version = await step('Alice has published a program of 60 steps', () =>
-    publishFolding(api, alice, { steps: STEPS, maxSteps: CLAIMED_STEPS }));
-  const { id, trace, firstBlock } = await step("Charlie's claim is false, and hides its trace", async () => {
-    await bobProvides(api, version);
-    const honest = await bobsClaim(api, version);
-    await setTimes(api, alice, { claimDeadline: 60, challengeWindow: 15, moveTime: 60, revealTime: 60 });
-    const worker = await charlieProvides(api, version);
-    const firstBlock = await height(api);
-    const job = await requestOf(api, charlie, version);
-    const author = { provider: charlie, job, step: FALSE_STEP, steps: CLAIMED_STEPS };
-    const { claim: content, trace } = longClaimBy(honest.claim, author);
-    return { id: await claim(api, worker, job, content), trace, firstBlock };
+  const market = await openMarket({ api, step }, {
+    steps: STEPS,
+    maxSteps: CLAIMED_STEPS,
+    times: { challengeWindow: 15, moveTime: 60, revealTime: 60 },
   });
+  const { id, trace, firstBlock } = await step("Charlie's claim is false, and hides its trace", () =>
+    claimHidden(api, market, { step: FALSE_STEP, steps: CLAIMED_STEPS }));
 
   await step('its node is killed when it has asked, and again when it was answered', async () => {
     const root = await untilAsked(api, id);

@@ -3,11 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { hexToU8a, u8aConcat, u8aToHex } from '@polkadot/util';
-import { alice, charlie, eventsSince, height, submit } from '../lib/chain.mjs';
-import { longClaimBy } from '../lib/claims.mjs';
-import { setTimes, show, untilAsked, untilEnded, untilEvent } from '../lib/disputes.mjs';
+import { alice, charlie, eventsSince, submit } from '../lib/chain.mjs';
+import { show, untilAsked, untilEnded, untilEvent } from '../lib/disputes.mjs';
 import { journey } from '../lib/journey.mjs';
-import { bobProvides, bobsClaim, charlieProvides, claim, publishFolding, requestOf } from '../lib/liar.mjs';
+import { claimHidden, openMarket } from '../lib/liar.mjs';
 import { setParameters } from '../lib/market.mjs';
 import { until } from '../lib/wait.mjs';
 
@@ -26,26 +25,20 @@ const inOtherBytes = (code) => u8aToHex(u8aConcat(hexToU8a(code), SKIPPED));
 journey('a runtime that is replaced in the middle of a dispute', async ({ api, step }) => {
   const code = async () => (await api.rpc.state.getStorage(CODE)).toString();
 
-  const version = await step('Alice has published a program of 60 steps', () =>
-    publishFolding(api, alice, { steps: STEPS, maxSteps: CLAIMED_STEPS }));
-  const dispute = await step("Charlie's claim is false, and is asked about", async () => {
-    await bobProvides(api, version);
-    const honest = await bobsClaim(api, version);
-    await setTimes(api, alice, { claimDeadline: 60, challengeWindow: 15, moveTime: 60, revealTime: 60 });
-    const penalty = BigInt((await api.query.jobs.parameters()).toJSON().disproofPenalty);
-    const worker = await charlieProvides(api, version);
-    const firstBlock = await height(api);
-    const job = await requestOf(api, charlie, version);
-    const assigned = await eventsSince(api, 'jobs.Assigned', firstBlock);
-    const { exposure } = assigned.find((data) => data.job.eq(job));
-    const author = { provider: charlie, job, step: FALSE_STEP, steps: CLAIMED_STEPS };
-    const { claim: content, trace } = longClaimBy(honest.claim, author);
-    const id = await claim(api, worker, job, content);
-    await untilAsked(api, id);
-    return { id, trace, exposure: exposure.toBigInt(), penalty, firstBlock };
+  const market = await openMarket({ api, step }, {
+    steps: STEPS,
+    maxSteps: CLAIMED_STEPS,
+    times: { challengeWindow: 15, moveTime: 60, revealTime: 60 },
   });
+  const penalty = BigInt((await api.query.jobs.parameters()).toJSON().disproofPenalty);
+  const { id, trace, firstBlock } = await step("Charlie's claim is false, and is asked about", async () => {
+    const lie = await claimHidden(api, market, { step: FALSE_STEP, steps: CLAIMED_STEPS });
+    await untilAsked(api, lie.id);
+    return lie;
+  });
+  const assigned = await eventsSince(api, 'jobs.Assigned', firstBlock);
+  const exposure = assigned.find(({ job }) => job.eq(id.job)).exposure.toBigInt();
 
-  const { id, trace, exposure, penalty, firstBlock } = dispute;
   await step('the code is replaced, and the rules for new jobs with it', async () => {
     const replacement = inOtherBytes(await code());
     const call = api.tx.system.setCodeWithoutChecks(replacement);

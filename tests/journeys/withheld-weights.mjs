@@ -6,11 +6,9 @@ import { u8aToHex } from '@polkadot/util';
 import { alice, balance, bob, dave, eventsSince, eve, height, reached, submit } from '../lib/chain.mjs';
 import { journey } from '../lib/journey.mjs';
 import { bobProvides, requestOf } from '../lib/liar.mjs';
-import {
-  createModel, jobInfo, plainSpec, publishVersion, requestCall, untilJob, uploadProgram,
-} from '../lib/market.mjs';
+import { jobInfo, publishFolding, requestCall, untilJob } from '../lib/market.mjs';
 import { paramsOfOneChunk } from '../lib/memory.mjs';
-import { folding, word } from '../lib/programs.mjs';
+import { word } from '../lib/programs.mjs';
 import { refuses } from '../lib/refusals.mjs';
 
 const WEIGHTS = Buffer.from('weights that Alice keeps to herself');
@@ -28,17 +26,11 @@ journey('withheld weights', async (world) => {
   };
   const request = requestCall(api, 0, word(1), { maxFee: 10n ** 12n });
 
-  const version = await step('Alice has published a version, and the chain knows the root of its weights', async () => {
-    const model = await createModel(api, alice, { name: 'withheld' });
-    return publishVersion(api, alice, model, {
-      ...plainSpec,
-      program: await uploadProgram(api, alice, folding({ steps: 3, rounds: 1 })),
+  const version = await step('Alice has published a version, and the chain knows the root of its weights', () =>
+    publishFolding(api, alice, {
+      steps: 3,
       params: { External: { root: u8aToHex(root), len: WEIGHTS.length, locations: [] } },
-      inputs: [{ name: 'seed', dtype: 'U64', shape: [] }],
-      outputs: [{ name: 'fold', dtype: 'U64', shape: [] }],
-      maxSteps: 3,
-    });
-  });
+    }));
 
   await step("Bob's node does not get them, and gives its job back without a loss", async () => {
     await bobProvides(api, version);

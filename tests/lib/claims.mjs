@@ -82,12 +82,14 @@ function claimOf(claim, author, states) {
 
 const INVENTED = new Uint8Array(32).fill(0xee);
 
+const replaced = (list, index, value) => list.map((old, at) => (at === index ? value : old));
+
 /** The same run, claimed by another provider or for another job. */
 export const claimedBy = (claim, author) => claimOf(claim, author, statesOf(claim)).claim;
 
 /** The same, with one state that is another one: the chain cannot tell without running a step. */
 export function falselyClaimedBy(claim, { step, ...author }) {
-  return claimOf(claim, author, statesOf(claim).with(step + 1, INVENTED)).claim;
+  return claimOf(claim, author, replaced(statesOf(claim), step + 1, INVENTED)).claim;
 }
 
 /**
@@ -105,7 +107,8 @@ export function answeredOtherwise(api, claim, output, author) {
   const nodes = claim.output.nodes.map((node) => ('chunk' in node ? { chunk: u8aToHex(output) } : node));
   const end = { ...claim.end, memoryRoot: u8aToHex(memoryRoot(nodes)) };
   const state = hash(TAG.state, typed(api, { ...claim, end }).end.toU8a());
-  return claimOf({ ...claim, end, output: { nodes } }, author, statesOf(claim).with(-1, state)).claim;
+  const states = statesOf(claim);
+  return claimOf({ ...claim, end, output: { nodes } }, author, replaced(states, states.length - 1, state)).claim;
 }
 
 const typed = (api, claim) => api.createType(api.tx.jobs.claim.meta.args[1].type.toString(), claim);
@@ -113,6 +116,7 @@ const typed = (api, claim) => api.createType(api.tx.jobs.claim.meta.args[1].type
 /** The transaction that submits a claim, signed by a worker key. */
 export function claimCall(api, worker, job, claim) {
   const bytes = typed(api, claim).toU8a();
-  const payload = u8aConcat(stringToU8a('assay:claim'), api.genesisHash, littleEndian(job), bytes);
+  const engine = api.consts.jobs.engineVersion.toU8a();
+  const payload = u8aConcat(stringToU8a('assay:claim'), api.genesisHash, engine, littleEndian(job), bytes);
   return api.tx.jobs.claim(job, claim, worker.sign(blake2AsU8a(payload, 256)));
 }

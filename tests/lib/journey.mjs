@@ -16,12 +16,12 @@ const BLOCK_TIME = 1000;
  * Runs `body` on a fresh development node. A failure keeps the node's data and says where its log is.
  * @param {string} name
  * @param {(world: {api: import('@polkadot/api').ApiPromise, node: Node, step: Step}) => Promise<void>} body
- * @param {{blockTime?: number}} [options]
+ * @param {ConstructorParameters<typeof Node>[0]} [options] of the node
  * @typedef {<T>(name: string, action: () => Promise<T>) => Promise<T>} Step
  */
-export function journey(name, body, { blockTime = BLOCK_TIME } = {}) {
+export function journey(name, body, options = { blockTime: BLOCK_TIME }) {
   test(name, { timeout: 15 * MINUTES }, async (t) => {
-    const node = new Node({ blockTime });
+    const node = new Node(options);
     const world = { node, step: stepsOf(t) };
     let passed = false;
     try {

@@ -1,32 +1,19 @@
 // A market with one provider that computes and one that does not.
 
-import { bob, charlie, dave, eventsNamed, eve, height, submit, tokens } from './chain.mjs';
-import { claimCall, claimInBlock } from './claims.mjs';
-import {
-  createModel, offer, plainSpec, publishVersion, quote, registerProvider, request, untilJob, uploadParams,
-  uploadProgram,
-} from './market.mjs';
-import { folding, word } from './programs.mjs';
+import { alice, bob, charlie, dave, eventsNamed, eve, height, submit, tokens } from './chain.mjs';
+import { claimCall, claimInBlock, longClaimBy } from './claims.mjs';
+import { setTimes } from './disputes.mjs';
+import { offer, publishFolding, quote, registerProvider, request, untilJob } from './market.mjs';
+import { word } from './programs.mjs';
 
 const INPUT = word(2026);
 
-/** Publishes a program of `steps` steps, of which a run may claim up to `maxSteps`. Returns the version. */
-export async function publishFolding(api, owner, { steps, maxSteps = steps }) {
-  const program = await uploadProgram(api, owner, folding({ steps, rounds: 1 }));
-  const params = await uploadParams(api, owner, Buffer.alloc(0));
-  return publishVersion(api, owner, await createModel(api, owner, { name: `folding-${steps}` }), {
-    ...plainSpec,
-    program,
-    params: { OnChain: params },
-    inputs: [{ name: 'seed', dtype: 'U64', shape: [] }],
-    outputs: [{ name: 'fold', dtype: 'U64', shape: [] }],
-    maxSteps,
-  });
-}
+/** The worker key that `assay-node --dev` has. */
+export const DEVELOPMENT_KEY = { workerSecret: '//Alice', silent: true };
 
 /** Bob's node provides a version, and watches it. Returns its worker key. */
-export async function bobProvides(api, version) {
-  const worker = await registerProvider(api, bob, { workerSecret: '//Bob//worker', bond: tokens(api, 10_000) });
+export async function bobProvides(api, version, key = { workerSecret: '//Bob//worker' }) {
+  const worker = await registerProvider(api, bob, { ...key, bond: tokens(api, 10_000) });
   await submit(api, api.tx.balances.transferKeepAlive(worker.address, tokens(api, 100)), bob);
   await offer(api, bob, version, { perJob: tokens(api, 0.1) });
   return worker;
@@ -62,4 +49,34 @@ export async function bobsClaim(api, version, input = INPUT) {
 export async function claim(api, worker, job, content) {
   await submit(api, claimCall(api, worker, job, content), eve);
   return { job, attempt: 0 };
+}
+
+/**
+ * How many disputes begin: a program of `steps` steps is published, Bob's node has claimed a run of it, and Charlie
+ * provides without a node. Claims and disputes may then take `times`.
+ * @param {{steps: number, maxSteps?: number, times: object, bobsKey?: object}} what
+ */
+export async function openMarket({ api, step }, { steps, maxSteps, times, bobsKey }) {
+  const version = await step(`Alice has published a program of ${steps} steps`, () =>
+    publishFolding(api, alice, { steps, maxSteps }));
+  const honest = await step('Bob provides, and his node has claimed a job', async () => {
+    await bobProvides(api, version, bobsKey);
+    return bobsClaim(api, version);
+  });
+  const worker = await step('Charlie provides by hand', async () => {
+    await setTimes(api, alice, { claimDeadline: 60, ...times });
+    return charlieProvides(api, version);
+  });
+  return { version, honest, worker };
+}
+
+/**
+ * Charlie claims that a run took `steps` steps, too many to be shown at once: all are false from `step` on.
+ * @param {object} market what [`openMarket`] returns
+ */
+export async function claimHidden(api, { version, honest, worker }, { step, steps }) {
+  const firstBlock = await height(api);
+  const job = await requestOf(api, charlie, version);
+  const { claim: content, trace } = longClaimBy(honest.claim, { provider: charlie, job, step, steps });
+  return { id: await claim(api, worker, job, content), content, trace, firstBlock };
 }

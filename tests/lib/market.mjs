@@ -3,6 +3,7 @@
 import { stringToU8a, u8aConcat, u8aToHex, u8aWrapBytes } from '@polkadot/util';
 import { blake2AsU8a } from '@polkadot/util-crypto';
 import { account, find, submit } from './chain.mjs';
+import { folding } from './programs.mjs';
 import { until } from './wait.mjs';
 
 export const SEGMENT_LENGTH = 256 * 1024;
@@ -47,6 +48,22 @@ export async function publishVersion(api, owner, model, spec) {
 
 /** What a version needs besides its program and params, with nothing special about it. */
 export const plainSpec = { inputs: [], outputs: [], license: 'Apache-2.0', royalty: 0, maxSteps: 1, labels: [] };
+
+/**
+ * Publishes the program [`folding`], with no params unless others are given. Returns the version.
+ * @param {{steps: number, rounds?: number, maxSteps?: number, params?: object}} what a run may take up to `maxSteps`
+ */
+export async function publishFolding(api, owner, { steps, rounds = 1, maxSteps = steps, params }) {
+  const program = await uploadProgram(api, owner, folding({ steps, rounds }));
+  return publishVersion(api, owner, await createModel(api, owner, { name: `folding-${steps}` }), {
+    ...plainSpec,
+    program,
+    params: params ?? { OnChain: await uploadParams(api, owner, Buffer.alloc(0)) },
+    inputs: [{ name: 'seed', dtype: 'U64', shape: [] }],
+    outputs: [{ name: 'fold', dtype: 'U64', shape: [] }],
+    maxSteps,
+  });
+}
 
 /**
  * Publishes a package: its program, its params, a model and a version.

@@ -93,12 +93,14 @@ export class Node {
    * @param {object} [options]
    * @param {number} [options.rpcPort] a free one unless given
    * @param {number} [options.blockTime] milliseconds; the node's own default unless given
+   * @param {boolean} [options.plain] whether it is started as users do, and builds its genesis itself
    */
-  constructor({ rpcPort, blockTime } = {}) {
+  constructor({ rpcPort, blockTime, plain = false } = {}) {
     this.folder = mkdtempSync(join(tmpdir(), 'assay-chain-'));
     this.logFile = join(this.folder, 'node.log');
     this.rpcPort = rpcPort;
     this.blockTime = blockTime;
+    this.plain = plain;
     /** Rejects if the node ends though nobody told it to. */
     this.died = new Promise((_, reject) => {
       this.reportDeath = reject;
@@ -130,7 +132,7 @@ export class Node {
     const blockTime = this.blockTime && ['--dev-block-time', this.blockTime];
     return [
       '--dev',
-      ...['--chain', developmentChain()],
+      ...(this.plain ? [] : ['--chain', developmentChain()]),
       ...['--base-path', join(this.folder, 'data')],
       ...['--rpc-port', this.rpcPort],
       ...['--listen-addr', `/ip4/127.0.0.1/tcp/${await freePort()}`],
