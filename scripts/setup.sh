@@ -16,7 +16,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 readonly BUILD_PACKAGES=(clang libclang-dev protobuf-compiler pkg-config cmake build-essential curl ca-certificates git)
 # Debian's newest Rust, the sources of its libraries and its linker.
 readonly WASM_PACKAGES=(rustc-web cargo-web rust-web-src rust-web-llvm lld-22)
-readonly MIN_NODE=18
+readonly MIN_NODE=18.19
 readonly REQUIREMENTS="$ROOT/models/digits/requirements-reference.txt"
 
 as_root() {
@@ -130,15 +130,15 @@ build_wasm_libraries() {
     rm -rf "$crate"
 }
 
-node_major() { node --version 2>/dev/null | sed -n 's/^v\([0-9]*\).*/\1/p'; }
+has_node() { has npm && version_at_least "$(node --version 2>/dev/null | sed 's/^v//')" "$MIN_NODE"; }
 
 setup_node() {
     local lock="$ROOT/tests/package-lock.json" stamp="$ROOT/tests/node_modules/.lock-of-setup"
     heading "Node.js and the packages of tests/ (up to 1 minute)"
-    if ! has npm || (($(node_major) + 0 < MIN_NODE)); then
+    if ! has_node; then
         install_packages nodejs npm || die "apt-get could not install Node.js" "see its message above"
     fi
-    if ! has npm || (($(node_major) + 0 < MIN_NODE)); then
+    if ! has_node; then
         die "Node.js $MIN_NODE or newer is needed, this is $(node --version 2>/dev/null || echo none)" \
             "this system's own package is too old: install one from https://nodejs.org, then start again"
     fi

@@ -134,27 +134,18 @@ has_tests_named() {
 }
 
 section_demo() {
-    keep_binaries
-    (become_demo answer --once)
+    node "$ROOT/tests/demo/interrupted.mjs"
     (become_demo fraud --once)
 }
 
-section_journeys() {
-    keep_binaries
-    (cd "$ROOT/tests" && npm test)
-}
+section_journeys() { (cd "$ROOT/tests" && npm test); }
 
-# Lets what follows run copies of the binaries: those of the lint take their places in the target folder.
+# Lets what waits for blocks run copies of the binaries: those of the lint take their places in the target folder.
 keep_binaries() {
     export ASSAY_BINARIES="$ASSAY_CACHE/binaries"
-    [[ -z "$beside" ]] || return 0
-    copy_binaries
-}
-
-copy_binaries() {
-    mkdir -p "$ASSAY_CACHE/binaries"
+    mkdir -p "$ASSAY_BINARIES"
     cp --force --preserve=timestamps "$CARGO_TARGET_DIR/release/assay-node" "$CARGO_TARGET_DIR/cli/release/assay" \
-        "$ASSAY_CACHE/binaries/" || die "the node or the tools are not built" "run scripts/test.sh --only build"
+        "$ASSAY_BINARIES/" || die "the node or the tools are not built" "run scripts/test.sh --only build"
 }
 
 # The table's rows: section, seconds, result.
@@ -253,8 +244,8 @@ run_chosen() {
     done
     run_sections "${first[@]}"
     [[ -z "$failed" ]] || return 0
+    if ((${#waiting[@]})); then keep_binaries; fi
     if ((${#waiting[@]} && ${#computing[@]})); then
-        copy_binaries
         run_beside "${computing[@]}"
         run_sections "${waiting[@]}"
         [[ -n "$failed" ]] || wait_for_beside
