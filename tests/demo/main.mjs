@@ -2,7 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { connect } from '../lib/chain.mjs';
-import { freePort, isTaken, Node } from '../lib/node.mjs';
+import { isTaken, Node } from '../lib/node.mjs';
 import { story as answerStory } from './answer.mjs';
 import { story as fraudStory } from './fraud.mjs';
 import { say, timed, title } from './terminal.mjs';
@@ -22,9 +22,9 @@ const started = Date.now();
 
 async function startNode(node) {
   title('A node of its own, on a development chain');
-  if (node.rpcPort !== USUAL_PORT) say(`port ${USUAL_PORT} is taken, so it listens on ${node.rpcPort}`);
   say(`log: ${node.logFile}`);
   await timed('starting', () => node.start());
+  if (node.rpcPort !== USUAL_PORT) say(`port ${USUAL_PORT} is taken, so it listens on ${node.rpcPort}`);
 }
 
 let ending;
@@ -64,7 +64,7 @@ async function stayOpen(node) {
   await node.ended;
 }
 
-const node = new Node({ rpcPort: (await isTaken(USUAL_PORT)) ? await freePort() : USUAL_PORT });
+const node = new Node({ rpcPort: (await isTaken(USUAL_PORT)) ? undefined : USUAL_PORT });
 endWith(node);
 try {
   await startNode(node);

@@ -2,10 +2,10 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import {
-  closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, renameSync, rmSync, statSync,
-  writeFileSync,
+  closeSync, existsSync, fstatSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, renameSync, rmSync,
+  statSync, writeFileSync,
 } from 'node:fs';
-import { connect as connectSocket, createServer } from 'node:net';
+import { connect as connectSocket } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from './wait.mjs';
@@ -65,17 +65,6 @@ function removeOtherChains(name) {
   others.forEach((other) => rmSync(join(CHAINS, other), { force: true }));
 }
 
-/** A TCP port that nobody listens on. */
-export function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
-
 /** Whether somebody listens on a TCP port of this machine. */
 export function isTaken(port) {
   return new Promise((resolve) => {
@@ -91,14 +80,14 @@ process.on('exit', () => running.forEach((node) => node.kill()));
 export class Node {
   /**
    * @param {object} [options]
-   * @param {number} [options.rpcPort] a free one unless given
+   * @param {number} [options.rpcPort] one that the node finds free, each time that it starts, unless given
    * @param {number} [options.blockTime] milliseconds; the node's own default unless given
    * @param {boolean} [options.plain] whether it is started as users do, and builds its genesis itself
    */
   constructor({ rpcPort, blockTime, plain = false } = {}) {
     this.folder = mkdtempSync(join(tmpdir(), 'assay-chain-'));
     this.logFile = join(this.folder, 'node.log');
-    this.rpcPort = rpcPort;
+    this.wantedPort = rpcPort;
     this.blockTime = blockTime;
     this.plain = plain;
     /** Rejects if the node ends though nobody told it to. */
@@ -110,17 +99,25 @@ export class Node {
 
   /** Starts it, or starts it again on the data that it left behind. Resolves once it answers. */
   async start() {
-    this.rpcPort ??= await freePort();
     const log = openSync(this.logFile, 'a');
-    this.process = spawn(binary('assay-node'), await this.arguments(), { stdio: ['ignore', log, log] });
+    const logged = fstatSync(log).size;
+    this.process = spawn(binary('assay-node'), this.arguments(), { stdio: ['ignore', log, log] });
     closeSync(log);
     running.add(this);
     this.toldToEnd = false;
     this.ended = new Promise((resolve) => this.process.once('close', resolve));
     this.ended.then(() => this.hasEnded());
-    await until('the node to answer', () => !running.has(this) || isTaken(this.rpcPort), { seconds: 300 });
+    await until('the node to answer', () => !running.has(this) || this.listensSince(logged), { seconds: 300 });
     if (!running.has(this)) throw new Error(`the node ended at once, see ${this.logFile}`);
     return this;
+  }
+
+  /** Whether it says in its log, from a byte on, where it listens. */
+  listensSince(start) {
+    const said = readFileSync(this.logFile).subarray(start).toString();
+    const [, port] = said.match(/Running JSON-RPC server: addr=127\.0\.0\.1:(\d+)/) ?? [];
+    this.rpcPort = port && Number(port);
+    return this.rpcPort;
   }
 
   hasEnded() {
@@ -128,14 +125,14 @@ export class Node {
     if (!this.toldToEnd) this.reportDeath(new Error(`the node ended by itself, see ${this.logFile}`));
   }
 
-  async arguments() {
+  arguments() {
     const blockTime = this.blockTime && ['--dev-block-time', this.blockTime];
     return [
       '--dev',
       ...(this.plain ? [] : ['--chain', developmentChain()]),
       ...['--base-path', join(this.folder, 'data')],
-      ...['--rpc-port', this.rpcPort],
-      ...['--listen-addr', `/ip4/127.0.0.1/tcp/${await freePort()}`],
+      ...['--rpc-port', this.wantedPort ?? 0],
+      ...['--listen-addr', '/ip4/127.0.0.1/tcp/0'],
       ...['--no-prometheus', '--no-telemetry', '--no-hardware-benchmarks', '--no-mdns'],
       ...(blockTime ?? []),
     ].map(String);

@@ -326,6 +326,11 @@ impl ExtBuilder {
 pub fn check_state() {
     assert_ok!(Models::do_try_state());
     assert_ok!(Providers::do_try_state());
+    check_jobs();
+}
+
+/// Checks what a call may break of this pallet's state and of the disputes'.
+pub fn check_jobs() {
     assert_ok!(Jobs::do_try_state());
     assert_ok!(Disputes::do_try_state());
     let jobs = crate::Jobs::<Test>::iter_values().collect::<Vec<_>>();
@@ -457,7 +462,11 @@ pub fn worker(provider: &AccountId) -> WorkerPair {
 pub fn worker_key(provider: &AccountId, second: bool) -> WorkerPair {
     let mut seed = <[u8; 32]>::from(provider.clone());
     seed[0] ^= u8::from(second) << 7;
-    WorkerPair::from_seed(&seed)
+    thread_local! {
+        static KEYS: RefCell<BTreeMap<[u8; 32], WorkerPair>> = Default::default();
+    }
+    let make = || WorkerPair::from_seed(&seed);
+    KEYS.with_borrow_mut(|keys| keys.entry(seed).or_insert_with(make).clone())
 }
 
 /// What a worker key signs to agree to work for `provider`.

@@ -459,10 +459,9 @@ fn provide_call(provider: usize, call: pallet_providers::Call<Test>) {
     let _ = dispatch(&PROVIDERS[provider], call);
 }
 
-fn check_all(ledger: &mut Ledger, issued: Balance) {
+fn check_money(ledger: &mut Ledger, issued: Balance) {
     ledger.read();
     ledger.check(issued);
-    check_state();
 }
 
 proptest! {
@@ -491,10 +490,12 @@ proptest! {
             for act in acts {
                 let blocks = if let Act::Blocks { blocks } = act { blocks } else { 0 };
                 perform(act);
-                check_all(&mut ledger, issued);
+                check_money(&mut ledger, issued);
+                check_jobs();
                 for _ in 0..blocks {
                     run_blocks(1);
-                    check_all(&mut ledger, issued);
+                    check_money(&mut ledger, issued);
+                    check_state();
                 }
             }
             finish(&mut ledger, issued);
@@ -509,7 +510,8 @@ fn finish(ledger: &mut Ledger, issued: Balance) {
         run_blocks(1);
         ledger.read();
     }
-    check_all(ledger, issued);
+    check_money(ledger, issued);
+    check_state();
     assert_eq!(crate::Jobs::<Test>::iter().count(), 0);
     assert_eq!(Inputs::<Test>::iter().count(), 0);
     assert_eq!(Outputs::<Test>::iter().count(), 0);
