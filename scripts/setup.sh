@@ -8,7 +8,7 @@
 # It installs, where missing: Debian packages for native builds, Rust's WASM target, Node.js with the packages
 # of tests/, and onnxruntime in a Python environment of its own. It changes nothing that is in place already:
 # a second run takes a few seconds. The first takes 1 to 5 minutes. The build that follows it takes about
-# 40 minutes on two cores.
+# an hour on two cores.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -182,7 +182,7 @@ main() {
         esac
         shift
     done
-    heading "Setting up. The first time takes 1 to 5 minutes, the build after it about 40 on two cores."
+    heading "Setting up. The first time takes 1 to 5 minutes, the build after it about an hour on two cores."
     setup_build_packages
     setup_rust
     setup_wasm_target
