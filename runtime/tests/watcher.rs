@@ -27,7 +27,7 @@ use pallet_jobs::JobState;
 use sp_core::{crypto::Pair, offchain::StorageKind};
 use sp_keyring::Sr25519Keyring::{Bob, Charlie, Dave};
 use sp_runtime::{DispatchError, Perbill};
-use world::{run, submit_claim, trace_of_bob, World};
+use world::{run, submit_claim, trace_of_bob, worker_key, World, KEPT};
 
 const LONG: u64 = 100;
 
@@ -106,14 +106,10 @@ fn is_disproved(world: &mut World, job: JobId) -> bool {
 /// Takes from the node all that its worker keeps.
 fn forget(world: &mut World, job: JobId) {
     world.execute(|| {
-        for name in ["run", "trace", "proof", "reason", "sent", "challenged"] {
+        for name in KEPT {
             sp_io::offchain::local_storage_clear(StorageKind::PERSISTENT, &worker_key(name, job));
         }
     });
-}
-
-fn worker_key(name: &str, job: JobId) -> Vec<u8> {
-    (b"assay:worker", (name, job)).encode()
 }
 
 /// What the node keeps of its own run.

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { alice, balance, bob, charlie, dave, eventsNamed, eve, height, submit, tokens } from '../lib/chain.mjs';
-import { claimCall, claimInBlock, claimedBy } from '../lib/claims.mjs';
+import { claimCall, claimInBlock, claimedBy, replaced } from '../lib/claims.mjs';
 import { digitsPackage, image } from '../lib/digits.mjs';
 import { journey } from '../lib/journey.mjs';
 import { offer, publishPackage, quote, registerProvider, request, setParameters, untilJob } from '../lib/market.mjs';
@@ -51,7 +51,7 @@ journey('bad claims', async (world) => {
   const other = `0x${'11'.repeat(32)}`;
   const claim = (changes, worker = charliesWorker) => claimCall(api, worker, job, { ...right, ...changes });
   const states = right.opening.whole;
-  const replaced = (index) => ({ whole: states.map((state, at) => (at === index ? other : state)) });
+  const withOther = (index) => ({ whole: replaced(states, index, other) });
   await refuses(world, [
     ["Bob's claim under Charlie's name", 'jobs.WrongRoot', claimCall(api, charliesWorker, job, bobsClaim)],
     ["a claim signed with Bob's key", 'jobs.BadSignature', claim({}, bobsWorker)],
@@ -59,9 +59,9 @@ journey('bad claims', async (world) => {
     ['more steps than the version allows', 'jobs.WrongSteps', claim({ steps: right.steps + 1 })],
     ['a state too few', 'jobs.WrongOpening', claim({ opening: { whole: states.slice(1) } })],
     ['a trace opened like a long one', 'jobs.WrongOpening', claim({ opening: { ends: { first: [], last: [] } } })],
-    ['another first state', 'jobs.WrongStart', claim({ opening: replaced(0) })],
-    ['another last state', 'jobs.WrongEnd', claim({ opening: replaced(states.length - 1) })],
-    ['another state in between', 'jobs.WrongRoot', claim({ opening: replaced(1) })],
+    ['another first state', 'jobs.WrongStart', claim({ opening: withOther(0) })],
+    ['another last state', 'jobs.WrongEnd', claim({ opening: withOther(states.length - 1) })],
+    ['another state in between', 'jobs.WrongRoot', claim({ opening: withOther(1) })],
     ['another trace root', 'jobs.WrongRoot', claim({ traceRoot: other })],
     ['another end', 'jobs.WrongEnd', claim({ end: { ...right.end, pc: 77 } })],
     ['an end without its output', 'jobs.WrongOutput', claim({ output: { nodes: [] } })],

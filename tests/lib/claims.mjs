@@ -82,7 +82,8 @@ function claimOf(claim, author, states) {
 
 const INVENTED = new Uint8Array(32).fill(0xee);
 
-const replaced = (list, index, value) => list.map((old, at) => (at === index ? value : old));
+/** A copy of a list with another value in one place. */
+export const replaced = (list, index, value) => list.map((old, at) => (at === index ? value : old));
 
 /** The same run, claimed by another provider or for another job. */
 export const claimedBy = (claim, author) => claimOf(claim, author, statesOf(claim)).claim;

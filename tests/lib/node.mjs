@@ -107,17 +107,18 @@ export class Node {
     this.toldToEnd = false;
     this.ended = new Promise((resolve) => this.process.once('close', resolve));
     this.ended.then(() => this.hasEnded());
-    await until('the node to answer', () => !running.has(this) || this.listensSince(logged), { seconds: 300 });
+    const isUp = () => !running.has(this) || this.portSaidSince(logged);
+    const port = await until('the node to answer', isUp, { seconds: 300 });
     if (!running.has(this)) throw new Error(`the node ended at once, see ${this.logFile}`);
+    this.rpcPort = port;
     return this;
   }
 
-  /** Whether it says in its log, from a byte on, where it listens. */
-  listensSince(start) {
+  /** The port on which it listens, once it says so in its log, from a byte on. */
+  portSaidSince(start) {
     const said = readFileSync(this.logFile).subarray(start).toString();
     const [, port] = said.match(/Running JSON-RPC server: addr=127\.0\.0\.1:(\d+)/) ?? [];
-    this.rpcPort = port && Number(port);
-    return this.rpcPort;
+    return port && Number(port);
   }
 
   hasEnded() {

@@ -280,14 +280,10 @@ impl World {
     /// Whether the worker keeps something of `job`.
     pub fn keeps(&mut self, job: JobId) -> bool {
         let kept = |name: &str| {
-            let key = (b"assay:worker", (name, job)).encode();
+            let key = worker_key(name, job);
             sp_io::offchain::local_storage_get(offchain::StorageKind::PERSISTENT, &key).is_some()
         };
-        self.execute(|| {
-            ["run", "trace", "proof", "reason", "sent", "challenged", "lock"]
-                .into_iter()
-                .any(kept)
-        })
+        self.execute(|| KEPT.into_iter().chain(["lock"]).any(kept))
     }
 
     pub fn output(&mut self, job: JobId) -> Option<Vec<u8>> {
@@ -326,6 +322,14 @@ pub fn submit_claim(job: JobId, claim: Claim) {
     let signature = worker().sign(&Jobs::claim_payload(job, &claim));
     let anybody = RuntimeOrigin::signed(Dave.to_account_id());
     assert_ok!(Jobs::claim(anybody, job, claim, signature));
+}
+
+/// What the worker keeps of a job, beside its lock.
+pub const KEPT: [&str; 6] = ["run", "trace", "proof", "reason", "sent", "challenged"];
+
+/// Where the worker keeps it.
+pub fn worker_key(name: &str, job: JobId) -> Vec<u8> {
+    (b"assay:worker", (name, job)).encode()
 }
 
 pub fn worker() -> WorkerPair {
