@@ -17,7 +17,7 @@ readonly BLOB="$BENCHMARKS_TARGET/release/wbuild/assay-runtime/assay_runtime.com
 
 benchmark() {
     heading "pallet-$1"
-    cargo_node run --release --locked -q -p assay-node --example weights -- \
+    cargo_node run --release --locked -q "${WITHOUT_ENGINE[@]}" --example weights -- \
         --runtime "$BLOB" --genesis-builder runtime --genesis-builder-preset development \
         --pallet "pallet_$1" --extrinsic '*' --steps "${STEPS:-20}" --repeat "${REPEAT:-10}" \
         --template "$ROOT/scripts/weights.hbs" --output "$ROOT/pallets/$1/src/weights.rs"

@@ -113,8 +113,7 @@ export_wasm_toolchain() {
 # SDK compiles once.
 cargo_node() { (cd "$ROOT" && cargo "$@"); }
 
-# The packages of that workspace for a build of all. The engine brings tools for its benchmarks and tests that turn on
-# features deep in the SDK.
+# The packages of that workspace for a build of all. The engine's tests are with its JIT, which no other package has.
 readonly WITHOUT_ENGINE=(--workspace --exclude assay-engine)
 
 # cargo_cli ARGUMENTS...: cargo in the workspace of the tools, which have features and a target folder of their own.
@@ -123,20 +122,28 @@ cargo_cli() { (cd "$ROOT/cli" && CARGO_TARGET_DIR="$CARGO_TARGET_DIR/cli" cargo 
 # cargo_programs ARGUMENTS...: cargo in the workspace of the guest programs, for this machine.
 cargo_programs() { (cd "$ROOT/programs" && CARGO_TARGET_DIR="$CARGO_TARGET_DIR/programs" cargo "$@"); }
 
-# cargo_fuzz ARGUMENTS...: cargo in the workspace of the fuzz targets, which share the engine's dependencies.
-cargo_fuzz() { (cd "$ROOT/engine/fuzz" && CARGO_TARGET_DIR="$CARGO_TARGET_DIR/engine" cargo "$@"); }
+# cargo_fuzz ARGUMENTS...: cargo in the workspace of the fuzz targets.
+cargo_fuzz() { (cd "$ROOT/engine/fuzz" && CARGO_TARGET_DIR="$CARGO_TARGET_DIR/fuzz" cargo "$@"); }
 
-# cargo_engine COMMAND ARGUMENTS...: cargo for the engine alone, with the JIT. What it uses for its tests and benchmarks
-# has features that would compile the SDK a second time.
+# cargo_engine COMMAND ARGUMENTS...: cargo for the engine with the JIT. The node is chosen besides, not for its own targets:
+# the engine's dependencies so have the features that they have in the node, and compile once.
 cargo_engine() {
     local command="$1"
     shift
-    (cd "$ROOT" && CARGO_TARGET_DIR="$CARGO_TARGET_DIR/engine" cargo "$command" -p assay-engine --features jit "$@")
+    cargo_node "$command" -p assay-engine -p assay-node --features assay-engine/jit "$@"
 }
 
-# build_binaries: the node and the tools.
+# engine_tests: prints the options that choose the engine's own tests.
+engine_tests() {
+    echo --lib
+    local file
+    for file in "$ROOT"/engine/tests/*.rs; do printf -- '--test=%s\n' "$(basename "$file" .rs)"; done
+}
+
+# build_binaries: the node and the tools. The node with all packages chosen, as for their tests: chosen alone, it would
+# have the pallets without their default features, and compile them a second time.
 build_binaries() {
-    cargo_node build --release --locked -p assay-node
+    cargo_node build --release --locked "${WITHOUT_ENGINE[@]}" --bins
     cargo_cli build --release --locked
 }
 

@@ -60,11 +60,12 @@ section_lint() {
     (
         RUSTC_WORKSPACE_WRAPPER="$(rustup which clippy-driver)"
         export RUSTC_WORKSPACE_WRAPPER SKIP_ASSAY_RUNTIME_WASM_BUILD=1 CARGO_TERM_COLOR=never
-        local of_node of_cli
+        local of_node of_cli of_engine
+        mapfile -t of_engine < <(engine_tests)
         mapfile -t of_node < <(unoptimized "$ROOT")
         mapfile -t of_cli < <(unoptimized "$ROOT/cli")
         deny_warnings cargo_node build --release --locked "${WITHOUT_ENGINE[@]}" --all-targets "${of_node[@]}"
-        deny_warnings cargo_engine build --release --locked --all-targets "${of_node[@]}"
+        deny_warnings cargo_engine test --no-run --release --locked "${of_engine[@]}" --bench execution "${of_node[@]}"
         deny_warnings cargo_cli build --release --locked --all-targets "${of_cli[@]}"
         deny_warnings cargo_programs build --release --locked -p assay-network -p assay-network-plan -p assay-program-strip --all-targets
     )
@@ -101,7 +102,11 @@ section_docs() {
 
 section_unit() { cargo_node test --release --locked "${WITHOUT_ENGINE[@]}"; }
 
-section_engine() { cargo_engine test --release --locked; }
+section_engine() {
+    local tests
+    mapfile -t tests < <(engine_tests)
+    cargo_engine test --release --locked "${tests[@]}"
+}
 
 section_fuzz() {
     GENERATED_MODULES="${GENERATED_MODULES:-30000}" cargo_engine test --release --locked --test generated -- --nocapture

@@ -38,7 +38,7 @@ pub fn hash_pair(tag: Tag, left: &Hash, right: &Hash) -> Hash {
     hash(tag, &[left, right])
 }
 
-#[cfg(feature = "host-hashing")]
+#[cfg(all(feature = "host-hashing", not(feature = "std")))]
 mod backend {
     use alloc::vec::Vec;
 
@@ -53,7 +53,7 @@ mod backend {
     }
 }
 
-#[cfg(all(not(feature = "host-hashing"), feature = "std"))]
+#[cfg(feature = "std")]
 mod backend {
     pub fn hash(tag: u8, parts: &[&[u8]]) -> super::Hash {
         let mut state = blake2b_simd::Params::new().hash_length(32).to_state();
