@@ -9,7 +9,7 @@
 # The first run builds for more than an hour on two cores; a later one takes 10 to 20 minutes.
 # docs/measurements.md has the figures. The first section that fails ends the run. The log of each section stays in
 # ~/.cache/assay/logs. After the build, the sections that compute run beside those that mostly wait for blocks, and give
-# way to them.
+# way to them; in the end both lanes share what is left of them.
 #
 # GENERATED_MODULES   programs on which the section fuzz compares the executors (default 30000); engine/fuzz goes on
 #                     without end
@@ -198,25 +198,36 @@ is_one_of() {
     return 1
 }
 
-# run_sections NAME...: up to the first that fails.
+# A folder for each section that a lane of this run took.
+taken="$(mktemp -d)"
+readonly taken
+
+# take SECTION: succeeds for one lane alone.
+take() { mkdir "$taken/$1" 2>/dev/null; }
+
+# run_sections NAME...: those that nobody took, up to the first that fails in either lane.
 run_sections() {
     local section
     for section in "$@"; do
+        [[ ! -s "$LOGS/beside.failed" ]] || break
+        take "$section" || continue
         run_section "$section"
         [[ -z "$failed" ]] || break
     done
 }
 
+# reversed WORDS...: prints them, the last one first.
+reversed() { printf '%s\n' "$@" | tac; }
+
 # The process group of what runs beside.
 beside=''
 stop_beside() { [[ -z "$beside" ]] || kill -- "-$beside" 2>/dev/null || true; }
-trap stop_beside EXIT
+trap 'stop_beside; rm -rf "$taken"' EXIT
 
 # run_beside NAME...: runs sections in the background, at the lowest priority.
 run_beside() {
     heading "$*: beside what follows"
     say "their output: $LOGS/beside.log"
-    rm -f "$LOGS/beside.rows" "$LOGS/beside.failed"
     set -m
     (
         renice -n 19 -p "$BASHPID" >/dev/null
@@ -259,7 +270,9 @@ run_chosen() {
     if ((${#waiting[@]})); then keep_binaries; fi
     if ((${#waiting[@]} && ${#computing[@]})); then
         run_beside "${computing[@]}"
-        run_sections "${waiting[@]}"
+        local from_the_end
+        mapfile -t from_the_end < <(reversed "${computing[@]}")
+        run_sections "${waiting[@]}" "${from_the_end[@]}"
         [[ -n "$failed" ]] || wait_for_beside
     else
         run_sections "${waiting[@]}" "${computing[@]}"
@@ -287,11 +300,15 @@ main() {
     ((${#chosen[@]})) || chosen=("${SECTIONS[@]}")
 
     mkdir -p "$LOGS"
+    rm -f "$LOGS"/beside.*
     "$ROOT/scripts/setup.sh"
     export_wasm_toolchain
     run_chosen "${chosen[@]}"
     print_summary
-    [[ -n "$failed" ]] || return 0
+    if [[ -z "$failed" ]]; then
+        ((${#summary[@]} == 3 * ${#chosen[@]})) || die "not all sections ran"
+        return
+    fi
     heading "The end of what $failed printed"
     tail -n 40 "$LOGS/$failed.log"
     die "the section '$failed' failed" "its log: $LOGS/$failed.log" \
