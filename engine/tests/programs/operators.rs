@@ -92,6 +92,8 @@ const F64_VALUES: [u64; 24] = [
 /// a vector can be loaded at every value.
 const F32_TABLE: u32 = 1024;
 const F64_TABLE: u32 = 2048;
+/// Where operators store that only store.
+const SCRATCH: u32 = 3072;
 const RESULTS: u32 = 4096;
 /// Bytes of work memory for each operator.
 const RESULTS_LEN: u64 = 16384;
@@ -157,15 +159,8 @@ pub fn operators() -> Vec<Operator> {
             &[int, int],
             I32,
         );
-        // A divisor that is odd and positive.
-        let divisor = format!(
-            "{name}.const/{}/{name}.and/{name}.const/1/{name}.or/",
-            if int == I32 {
-                "0x7fffffff"
-            } else {
-                "0x7fffffffffffffff"
-            }
-        );
+        // A divisor that is odd, and not -1.
+        let divisor = format!("{name}.const/1/{name}.or/");
         for op in ["div_s", "div_u", "rem_s", "rem_u"] {
             add(&format!("{divisor}{name}.{op}"), &[int, int], int);
         }
@@ -280,6 +275,113 @@ pub fn operators() -> Vec<Operator> {
         );
         add(&format!("{shape}.replace_lane/{last}"), &[V128, I32], V128);
     }
+    for function in functions() {
+        add(
+            &format!("call/${}", function.name),
+            &function.operands,
+            function.result,
+        );
+    }
+    all
+}
+
+/// A function around an operator that takes an address, or that traps on some operands.
+struct Function {
+    name: String,
+    operands: Vec<Type>,
+    result: Type,
+    /// The operands are `$a` and `$b`.
+    body: String,
+}
+
+impl Function {
+    fn text(&self) -> String {
+        let operands = self.operands.iter().zip(["$a", "$b"]);
+        let params = operands.map(|(operand, name)| format!("(param {name} {}) ", operand.name()));
+        let (params, result) = (params.collect::<String>(), self.result.name());
+        format!("(func ${} {params}(result {result}) {})\n", self.name, self.body)
+    }
+}
+
+fn functions() -> Vec<Function> {
+    use Type::*;
+    // Of any alignment.
+    let address = "(i32.and (local.get $a) (i32.const 31))";
+    let mut all = Vec::new();
+    let mut add = |name: &str, operands: &[Type], result: Type, body: String| {
+        all.push(Function {
+            name: name.to_string(),
+            operands: operands.to_vec(),
+            result,
+            body,
+        });
+    };
+    let mut load = |name: &str, result: Type| {
+        let body = format!("({name} offset={F32_TABLE} {address})");
+        add(name, &[I32], result, body);
+    };
+    for sign in ["s", "u"] {
+        for width in [8, 16] {
+            load(&format!("i32.load{width}_{sign}"), I32);
+        }
+        for width in [8, 16, 32] {
+            load(&format!("i64.load{width}_{sign}"), I64);
+        }
+        for shape in ["8x8", "16x4", "32x2"] {
+            load(&format!("v128.load{shape}_{sign}"), V128);
+        }
+    }
+    for name in [
+        "load8_splat",
+        "load16_splat",
+        "load32_splat",
+        "load64_splat",
+        "load32_zero",
+        "load64_zero",
+    ] {
+        load(&format!("v128.{name}"), V128);
+    }
+    let stored = format!("(i64.load offset={SCRATCH} {address})");
+    for (width, last) in [(8, 15), (16, 7), (32, 3), (64, 1)] {
+        let name = format!("v128.load{width}_lane");
+        let body = format!("({name} offset={F32_TABLE} {last} {address} (local.get $b))");
+        add(&name, &[I32, V128], V128, body);
+        let name = format!("v128.store{width}_lane");
+        let body = format!("({name} offset={SCRATCH} {last} {address} (local.get $b)) {stored}");
+        add(&name, &[I32, V128], I64, body);
+    }
+    for (value, name) in [
+        (I32, "i32.store8"),
+        (I32, "i32.store16"),
+        (I64, "i64.store8"),
+        (I64, "i64.store16"),
+        (I64, "i64.store32"),
+    ] {
+        let body = format!("({name} offset={SCRATCH} {address} (local.get $b)) {stored}");
+        add(name, &[I32, value], I64, body);
+    }
+    // The greatest f32 below each bound of the integers.
+    for (int, above, above_unsigned) in [
+        (I32, "2147483520", "4294967040"),
+        (I64, "9223371487098961920", "18446742974197923840"),
+    ] {
+        for float in [F32, F64] {
+            let (int_name, float_name) = (int.name(), float.name());
+            let within =
+                format!("({float_name}.le ({float_name}.abs (local.get $a)) ({float_name}.const {above}))");
+            let within_unsigned = format!(
+                "(i32.and ({float_name}.gt (local.get $a) ({float_name}.const -1))
+                  ({float_name}.le (local.get $a) ({float_name}.const {above_unsigned})))"
+            );
+            for (sign, within) in [("s", within), ("u", within_unsigned)] {
+                let name = format!("{int_name}.trunc_{float_name}_{sign}");
+                let body = format!(
+                    "(if (result {int_name}) {within} (then ({name} (local.get $a))) (else ({int_name}.const 0)))"
+                );
+                add(&name, &[float], int, body);
+            }
+        }
+    }
     all
 }
 
@@ -312,6 +414,7 @@ pub fn text() -> String {
     ] {
         let _ = writeln!(text, "(data (i32.const {at}) \"{}\")", bytes(table));
     }
+    text.extend(functions().iter().map(Function::text));
     for (index, operator) in operators.iter().enumerate() {
         // The operands are the values at $i and $j, and once more that at $i.
         let _ = write!(
