@@ -57,9 +57,10 @@ mod tests {
     fn specs_of_known_names_hold_the_runtime_and_the_token() {
         for id in ["dev", "local"] {
             let spec = Loader.load_spec(id).unwrap();
-            assert!(spec.build_storage().is_ok());
             assert_eq!(spec.properties()["tokenSymbol"], TOKEN_SYMBOL);
         }
+        // Compiles the runtime. The journeys' nodes build the other one's.
+        assert!(Loader.load_spec("local").unwrap().build_storage().is_ok());
     }
 
     #[test]

@@ -251,7 +251,7 @@ fn measure(host: &Host, code: &[u8], turns: u32, runs: usize) -> (Duration, u64)
 }
 
 fn main() {
-    let host = Host::new();
+    let host = Host::shared();
     let only = std::env::args().nth(1);
     let mut rows = Vec::new();
     for mix in mixes() {
@@ -259,11 +259,11 @@ fn main() {
             continue;
         }
         let code = mix.code();
-        let (_, idle) = measure(&host, &code, 0, 1);
-        let (_, once) = measure(&host, &code, 1, 1);
+        let (_, idle) = measure(host, &code, 0, 1);
+        let (_, once) = measure(host, &code, 1, 1);
         let turns = (FUEL / (once - idle)).max(2) as u32;
-        let (base, idle) = measure(&host, &code, 0, 3);
-        let (time, fuel) = measure(&host, &code, turns, 3);
+        let (base, idle) = measure(host, &code, 0, 3);
+        let (time, fuel) = measure(host, &code, turns, 3);
         let nanos = time.saturating_sub(base).as_nanos() as f64 / (fuel - idle) as f64;
         rows.push((nanos, mix.name));
     }

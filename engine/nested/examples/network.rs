@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         params.extend(segment);
     }
 
-    let host = Host::new();
+    let host = Host::shared();
     let call = |most: u64| -> (Vec<Hash>, Status) {
         host.call::<Option<_>>("trace", (&code, &params, &input, most))
             .expect("the network runs")

@@ -32,7 +32,7 @@ fn native(code: &[u8], params: &[u8], input: &[u8], most: u64) -> (Vec<Hash>, St
 
 #[test]
 fn every_state_of_every_program_has_the_same_hash_in_a_runtime() {
-    let host = Host::new();
+    let host = Host::shared();
     for run in programs::all() {
         let (expected, expected_status, _) = native(&run.code, &run.params, &run.input, u64::MAX);
         let trace: Trace = host.call("trace", (&run.code, &run.params, &run.input, u64::MAX));
@@ -47,7 +47,7 @@ fn every_state_of_every_program_has_the_same_hash_in_a_runtime() {
 
 #[test]
 fn witness_of_every_step_of_every_program_verifies_in_a_runtime() {
-    let host = Host::new();
+    let host = Host::shared();
     for run in programs::all() {
         let (hashes, _, witnesses) = native(&run.code, &run.params, &run.input, u64::MAX);
         for (index, (witness, after)) in witnesses.iter().zip(&hashes[1..]).enumerate() {
@@ -59,7 +59,7 @@ fn witness_of_every_step_of_every_program_verifies_in_a_runtime() {
 
 #[test]
 fn each_false_leaf_loses_and_each_right_one_wins_in_a_runtime() {
-    let host = Host::new();
+    let host = Host::shared();
     let id = TraceId {
         author: [7; 32],
         job: 42,
@@ -100,7 +100,7 @@ fn each_false_leaf_loses_and_each_right_one_wins_in_a_runtime() {
 
 #[test]
 fn forged_witness_is_refused_in_a_runtime() {
-    let host = Host::new();
+    let host = Host::shared();
     let run = programs::counter_run(3);
     let (_, _, mut witnesses) = native(&run.code, &run.params, &run.input, u64::MAX);
     let witness = witnesses.pop().unwrap();
@@ -123,7 +123,7 @@ fn forged_witness_is_refused_in_a_runtime() {
 
 #[test]
 fn step_uses_the_same_fuel_in_a_runtime_up_to_the_limit() {
-    let host = Host::new();
+    let host = Host::shared();
     let code = programs::fuel();
     let executor = WasmiExecutor::new();
     let module = executor.load(&Program::new(code.clone()).unwrap()).unwrap();
@@ -155,7 +155,7 @@ fn step_uses_the_same_fuel_in_a_runtime_up_to_the_limit() {
 
 #[test]
 fn program_check_gives_the_same_verdict_in_a_runtime() {
-    let host = Host::new();
+    let host = Host::shared();
     let mut modules = programs::all()
         .into_iter()
         .map(|run| run.code)
@@ -183,7 +183,7 @@ fn program_check_gives_the_same_verdict_in_a_runtime() {
 #[test]
 fn built_guest_programs_agree_in_a_runtime() {
     let dist = concat!(env!("CARGO_MANIFEST_DIR"), "/../../programs/dist");
-    let host = Host::new();
+    let host = Host::shared();
     for program in ["checksum", "network"] {
         let code = std::fs::read(format!("{dist}/{program}.wasm")).unwrap();
         let (params, input) = (vec![1; 9000], vec![2; 3000]);
@@ -198,7 +198,7 @@ const PROGRAMS: u64 = 300;
 
 #[test]
 fn random_programs_leave_the_same_states_in_a_runtime() {
-    let host = Host::new();
+    let host = Host::shared();
     for seed in 0..PROGRAMS {
         let code = programs::random::program(seed);
         let input = seed.to_le_bytes();

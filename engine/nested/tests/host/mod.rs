@@ -5,6 +5,7 @@ use codec::{Decode, Encode};
 use sc_executor::{WasmExecutionMethod, WasmExecutor, DEFAULT_HEAP_ALLOC_STRATEGY};
 use sp_core::traits::{CallContext, CodeExecutor, RuntimeCode, WrappedRuntimeCode};
 use sp_state_machine::BasicExternalities;
+use std::sync::LazyLock;
 
 /// The blob in an executor.
 pub struct Host {
@@ -13,7 +14,13 @@ pub struct Host {
 }
 
 impl Host {
-    pub fn new() -> Self {
+    /// That of this process: compiling the blob takes seconds.
+    pub fn shared() -> &'static Self {
+        static HOST: LazyLock<Host> = LazyLock::new(Host::new);
+        &HOST
+    }
+
+    fn new() -> Self {
         let executor = WasmExecutor::builder()
             .with_execution_method(WasmExecutionMethod::default())
             .with_onchain_heap_alloc_strategy(DEFAULT_HEAP_ALLOC_STRATEGY)
