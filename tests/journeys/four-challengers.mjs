@@ -43,7 +43,7 @@ journey('four challengers', async ({ api, step }) => {
     const watcher = proof.prover.toString();
     assert.deepEqual(challengersOf(ended), [...addresses(three), watcher].sort());
     assert.ok(ended.every(({ ending }) => ending.isProvenFalse));
-    assert.equal(proof.rewarded.unwrap().toString(), watcher);
+    assert.equal(proof.rewarded.toString(), watcher);
     assert.equal((await eventsSince(api, 'disputes.Shown', firstBlock)).length, 1);
     assert.deepEqual(await bonds(), []);
   });

@@ -35,7 +35,7 @@ journey('a hidden trace', async ({ api, step }) => {
     assert.equal(proof.step.toNumber(), FALSE_STEP);
     const [ended] = await untilEnded(api, id, firstBlock);
     assert.equal(ended.ending.type, 'ProvenFalse');
-    assert.ok(ended.challenger.eq(proof.rewarded.unwrap()));
+    assert.ok(ended.challenger.eq(proof.rewarded));
   });
 
   await step('a trace that is not shown counts as false', async () => {

@@ -31,7 +31,7 @@ journey('a challenge in the last block of the window', async (world) => {
   const { id, until, firstBlock } = await step("Charlie's claim is false, and nobody looks", async () => {
     const firstBlock = await height(api);
     const job = await requestOf(api, charlie, version);
-    const lie = falselyClaimedBy(honest.claim, { provider: charlie, job, step: FALSE_STEP });
+    const lie = falselyClaimedBy(honest, { provider: charlie, job, step: FALSE_STEP });
     const id = await claim(api, worker, job, lie);
     return { id, until: (await jobInfo(api, job)).until.unwrap().toNumber(), firstBlock };
   });
@@ -58,7 +58,7 @@ journey('a challenge in the last block of the window', async (world) => {
     await watch(ALL);
     const proof = await untilEvent(api, 'disputes.FraudProven', id, firstBlock);
     assert.equal(proof.step.toNumber(), FALSE_STEP);
-    assert.ok(proof.rewarded.isNone, 'the reward is for who challenges and proves');
+    assert.ok(proof.rewarded.eq(eve.address), 'the reward is for who challenged first');
     const [ended] = await untilEnded(api, id, firstBlock);
     assert.ok(ended.challenger.eq(eve.address));
     assert.equal(ended.ending.type, 'ProvenFalse');

@@ -29,8 +29,8 @@ const STEPS: u64 = MAX_STEPS;
 /// The siblings of everything.
 const SIBLING: Hash = [7; 32];
 
-fn funded<T: Config>() -> T::AccountId {
-    let who = account("challenger", 0, 0);
+fn funded<T: Config>(name: &'static str) -> T::AccountId {
+    let who = account(name, 0, 0);
     T::Fungible::set_balance(&who, BalanceOf::<T>::max_value() / 1_000u32.into());
     who
 }
@@ -51,16 +51,22 @@ fn path_of(steps: u64, node: NodeId) -> Vec<Hash> {
 }
 
 fn challenged<T: Config>(id: ClaimId) -> T::AccountId {
-    let who = funded::<T>();
+    challenged_by::<T>("challenger", id)
+}
+
+fn challenged_by<T: Config>(name: &'static str, id: ClaimId) -> T::AccountId {
+    let who = funded::<T>(name);
     assert_ok!(Pallet::<T>::do_challenge(who.clone(), id));
     who
 }
 
-/// A challenge that waits for the last reveal that it may ask for.
+/// A challenge that waits for the last reveal that it may ask for. Its challenger was the first, and there is
+/// another one.
 fn asked<T: Config>() -> (ClaimId, T::AccountId) {
     let node = NodeId { height: 10, index: 0 };
     let id = claim_with::<T>(node, SIBLING);
     let who = challenged::<T>(id);
+    challenged_by::<T>("other", id);
     let path = path_of(STEPS, node).into_iter().map(H256).collect::<Vec<_>>();
     assert_ok!(Pallet::<T>::do_ask(
         who.clone(),
@@ -230,7 +236,7 @@ mod benches {
     #[benchmark]
     fn challenge() {
         let id = claim_of::<T>(H256::zero(), STEPS, &|_, _| H256::zero());
-        let who = funded::<T>();
+        let who = funded::<T>("challenger");
 
         #[extrinsic_call]
         _(RawOrigin::Signed(who.clone()), id);
@@ -284,10 +290,15 @@ mod benches {
     #[benchmark]
     fn prove_fraud(p: Linear<0, { MAX_PROGRAM_LEN as u32 }>, c: Linear<0, MAX_PROOF_CHUNKS>) {
         let (id, proof) = fraud::<T>(p, c);
-        let who = funded::<T>();
+        let challenger = challenged::<T>(id);
+        let next = frame_system::Pallet::<T>::block_number().saturating_add(One::one());
+        frame_system::Pallet::<T>::set_block_number(next);
+        let prover = funded::<T>("prover");
 
         #[extrinsic_call]
-        _(RawOrigin::Signed(who), id, proof);
+        _(RawOrigin::Signed(prover), id, proof);
+
+        assert_eq!(FirstChallenger::<T>::get(id), Some(challenger));
 
         assert!(T::Claims::disputed(id).is_none());
     }
@@ -360,7 +371,7 @@ mod benches {
     #[benchmark]
     fn agenda_look() {
         let now: BlockNumberFor<T> = 10u32.into();
-        let id = (ClaimId { job: 7, attempt: 0 }, funded::<T>());
+        let id = (ClaimId { job: 7, attempt: 0 }, funded::<T>("challenger"));
         Agenda::<T>::insert(now, &id, ());
         let found;
 
@@ -413,7 +424,8 @@ mod benches {
             Pallet::<T>::serve(id, who.clone(), now);
         }
 
-        assert!(T::Claims::disputed(id).is_none() || T::Claims::holds(id) == 0);
+        assert_eq!(T::Claims::holds(id), 1);
+        assert!(FirstChallenger::<T>::get(id).is_some_and(|first| first != who));
     }
 
     impl_benchmark_test_suite!(

@@ -1,6 +1,8 @@
 //! Challenges: how they are made, and whose move it is.
 
-use crate::{types::*, Agenda, Challenges, Config, Error, Event, HoldReason, Pallet, Reveals};
+use crate::{
+    types::*, Agenda, Challenges, Config, Error, Event, FirstChallenger, HoldReason, Pallet, Reveals,
+};
 use assay_primitives::{ClaimId, Claims};
 use frame_support::{
     ensure,
@@ -36,6 +38,9 @@ impl<T: Config> Pallet<T> {
         ensure!(Self::can_bond(&claim, &who), Error::<T>::InsufficientFunds);
         T::Claims::hold(id)?;
         T::Fungible::hold(&HoldReason::Bond.into(), &who, bond)?;
+        if !FirstChallenger::<T>::contains_key(id) {
+            FirstChallenger::<T>::insert(id, &who);
+        }
         let now = Self::now();
         let until = now.saturating_add(claim.terms.move_time);
         let challenge = Challenge {

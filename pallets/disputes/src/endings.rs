@@ -1,6 +1,9 @@
 //! Endings: who loses when time is over, and where the bond goes. Nothing here can fail for good.
 
-use crate::{types::*, Agenda, Challenges, Config, Error, Event, HoldReason, NextDue, Pallet, WeightInfo};
+use crate::{
+    types::*, Agenda, Challenges, Config, Error, Event, FirstChallenger, HoldReason, NextDue, Pallet,
+    WeightInfo,
+};
 use assay_agenda::Pace;
 use assay_primitives::{ClaimId, Claims, Verdict};
 use frame_support::{
@@ -127,6 +130,7 @@ impl<T: Config> Pallet<T> {
     /// Ends a challenge. Returns the weight.
     fn end(id: ClaimId, who: T::AccountId, challenge: ChallengeOf<T>, due: Due<T>) -> Weight {
         Challenges::<T>::remove(id, &who);
+        Self::pass_on_first(id, &who);
         for node in &challenge.asked {
             Self::uncount_asker(id, *node);
         }
@@ -157,6 +161,13 @@ impl<T: Config> Pallet<T> {
             burnt: bond.burnt,
         });
         weight
+    }
+
+    /// Gives the place of the first challenger to one of the others, where it was that of `who`.
+    fn pass_on_first(id: ClaimId, who: &T::AccountId) {
+        if FirstChallenger::<T>::get(id).as_ref() == Some(who) {
+            FirstChallenger::<T>::set(id, Challenges::<T>::iter_key_prefix(id).next());
+        }
     }
 
     fn return_bond(who: &T::AccountId, bond: BalanceOf<T>) -> Bond<BalanceOf<T>> {

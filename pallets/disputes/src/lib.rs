@@ -99,6 +99,10 @@ pub mod pallet {
     pub type Challenges<T: Config> =
         StorageDoubleMap<_, Twox64Concat, ClaimId, Blake2_128Concat, T::AccountId, ChallengeOf<T>>;
 
+    /// Of the open challenges of a claim, whose was made first; or, where that one ended, one of the others.
+    #[pallet::storage]
+    pub type FirstChallenger<T: Config> = StorageMap<_, Twox64Concat, ClaimId, T::AccountId>;
+
     /// The nodes of trace trees that open challenges asked for.
     #[pallet::storage]
     pub type Reveals<T: Config> =
@@ -146,7 +150,9 @@ pub mod pallet {
             node: NodeId,
             /// The node's hash.
             hash: H256,
-            /// The last block in which it can be shown.
+            /// Whether it was shown before, so that the challenger has its next move at once.
+            shown: bool,
+            /// The last block in which it can be shown; or that of the challenger's next move.
             until: BlockNumberFor<T>,
         },
         /// What is below a node was shown.
@@ -166,8 +172,8 @@ pub mod pallet {
             step: u64,
             /// Who proved it.
             prover: T::AccountId,
-            /// Who is rewarded. `None` where others challenge and the prover does not.
-            rewarded: Option<T::AccountId>,
+            /// Who is rewarded.
+            rewarded: T::AccountId,
             /// Fuel that the step used.
             fuel: u64,
         },
@@ -259,13 +265,14 @@ pub mod pallet {
         }
 
         /// Asks what is below `node`, whose hash is `hash` and whose siblings on the way to the trace root are
-        /// `path`, lowest first. If nobody reveals it in time, the claim counts as false.
+        /// `path`, lowest first. If nobody reveals it in time, the claim counts as false. Where it was shown
+        /// before, the challenger has its next move, in as many blocks as for any.
         ///
         /// Origin: signed, by a challenger whose move it is.
         ///
         /// Errors: [`Error::ClaimNotFound`], [`Error::ChallengeNotFound`], [`Error::TraceIsPublic`],
         /// [`Error::NotYourTurn`], [`Error::DeadlinePassed`], [`Error::WrongNode`], [`Error::AlreadyAsked`],
-        /// [`Error::WrongPath`], [`Error::AlreadyShown`].
+        /// [`Error::WrongPath`].
         #[pallet::call_index(1)]
         #[pallet::weight(T::WeightInfo::ask())]
         pub fn ask(
@@ -307,9 +314,9 @@ pub mod pallet {
         /// Proves that one step of the trace of `claim` is false: the chain runs it, and the claim is judged at
         /// once. Needs no challenge.
         ///
-        /// The reward goes to the prover if its challenge was made in an earlier block. Where others'
-        /// challenges were and not the prover's, nobody is rewarded: who copies a proof from the pool gains
-        /// nothing. Where nobody challenges it goes to the prover.
+        /// The reward goes to the prover if its challenge was made in an earlier block, and otherwise to the
+        /// first of those whose was: who has no bond at stake gains nothing by copying a proof from the pool.
+        /// Where nobody challenged before it goes to the prover.
         ///
         /// Origin: signed, by anyone. Free of fees where it succeeds. What the step does not use of the
         /// weight is given back.

@@ -3,7 +3,7 @@
 use crate::{
     judge::{self, Judgement},
     types::*,
-    Challenges, Config, Error, Event, Pallet, WeightInfo,
+    Challenges, Config, Error, Event, FirstChallenger, Pallet, WeightInfo,
 };
 use assay_engine::{
     fraud::{FraudProof, Trace},
@@ -107,7 +107,7 @@ impl<T: Config> Pallet<T> {
         let Judgement { result, fuel } = judge::judge::<T>(code, proof);
         size.fuel = fuel;
         result?;
-        let rewarded = Self::rewarded(id, &who);
+        let rewarded = Self::rewarded(id, who.clone());
         Self::deposit_event(Event::FraudProven {
             claim: id,
             step,
@@ -115,15 +115,25 @@ impl<T: Config> Pallet<T> {
             rewarded: rewarded.clone(),
             fuel,
         });
-        T::Claims::judge(id, Verdict::Disproved { challenger: rewarded })
+        T::Claims::judge(
+            id,
+            Verdict::Disproved {
+                challenger: Some(rewarded),
+            },
+        )
     }
 
     /// Who is rewarded for the proof of `prover`: not who may have copied it from somebody that challenged
     /// before.
-    fn rewarded(id: ClaimId, prover: &T::AccountId) -> Option<T::AccountId> {
-        let own = Challenges::<T>::get(id, prover);
-        let others = T::Claims::holds(id).saturating_sub(u32::from(own.is_some()));
-        let earlier = own.is_some_and(|challenge| challenge.opened < Self::now());
-        (earlier || others == 0).then(|| prover.clone())
+    fn rewarded(id: ClaimId, prover: T::AccountId) -> T::AccountId {
+        let challenged_before = |who: &T::AccountId| {
+            Challenges::<T>::get(id, who).is_some_and(|challenge| challenge.opened < Self::now())
+        };
+        if challenged_before(&prover) {
+            return prover;
+        }
+        FirstChallenger::<T>::get(id)
+            .filter(challenged_before)
+            .unwrap_or(prover)
     }
 }

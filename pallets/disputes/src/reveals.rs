@@ -50,43 +50,49 @@ impl<T: Config> Pallet<T> {
             root_of_path(claim.steps, node, hash.0, &path) == Some(claim.trace_root.0),
             Error::<T>::WrongPath
         );
-        let until = Self::count_asker(id, node, hash, now.saturating_add(claim.terms.reveal_time))?;
+        let reveal_until = now.saturating_add(claim.terms.reveal_time);
+        let (turn, until) = match Self::count_asker(id, node, hash, reveal_until) {
+            RevealState::Asked { until } => (Turn::Provider { node }, until),
+            RevealState::Shown { .. } => {
+                let until = now.saturating_add(claim.terms.move_time);
+                (Turn::Challenger { until }, until)
+            }
+        };
         challenge
             .asked
             .try_push(node)
             .map_err(|_| Error::<T>::WrongNode)?;
         Self::unschedule(id, &who, &challenge);
-        challenge.turn = Turn::Provider { node };
+        challenge.turn = turn.clone();
         Self::put_due(id, &who, challenge, until);
         Self::deposit_event(Event::Asked {
             claim: id,
             challenger: who,
             node,
             hash,
+            shown: matches!(turn, Turn::Challenger { .. }),
             until,
         });
         Ok(())
     }
 
-    /// Counts one challenge more that asks for `node`. Returns the last block for the reveal: `until`, or an
-    /// earlier one where somebody else asked before.
+    /// Counts one challenge more that asks for `node`, which can be shown up to block `until` unless somebody
+    /// asked before. Returns how far the reveal is.
     fn count_asker(
         id: ClaimId,
         node: NodeId,
         hash: H256,
         until: BlockNumberFor<T>,
-    ) -> Result<BlockNumberFor<T>, Error<T>> {
+    ) -> RevealState<BlockNumberFor<T>> {
         let mut reveal = Reveals::<T>::get(id, node).unwrap_or(Reveal {
             hash,
             state: RevealState::Asked { until },
             askers: 0,
         });
-        let RevealState::Asked { until } = reveal.state else {
-            return Err(Error::<T>::AlreadyShown);
-        };
         reveal.askers = reveal.askers.saturating_add(1);
+        let state = reveal.state;
         Reveals::<T>::insert(id, node, reveal);
-        Ok(until)
+        state
     }
 
     /// Counts one challenge less that asked for `node`.

@@ -1,6 +1,6 @@
 //! What holds between any two calls.
 
-use crate::{types::*, Agenda, Challenges, Config, HoldReason, NextDue, Pallet, Reveals};
+use crate::{types::*, Agenda, Challenges, Config, FirstChallenger, HoldReason, NextDue, Pallet, Reveals};
 use alloc::collections::{BTreeMap, BTreeSet};
 use assay_engine::trace::NodeId;
 use assay_primitives::{ClaimId, Claims};
@@ -35,7 +35,7 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// A claim that can be judged has a hold for each of its challenges.
+    /// A claim that can be judged has a hold for each of its challenges, and one of them is the first.
     fn check_holds() -> Result<(), TryRuntimeError> {
         let mut counts = BTreeMap::<ClaimId, u32>::new();
         for (id, _) in Challenges::<T>::iter_keys() {
@@ -46,7 +46,17 @@ impl<T: Config> Pallet<T> {
             if T::Claims::disputed(id).is_some() {
                 ensure!(T::Claims::holds(id) == count, "a challenge holds its claim");
             }
+            let first = FirstChallenger::<T>::get(id);
+            ensure!(
+                first.is_some_and(|first| Challenges::<T>::contains_key(id, first)),
+                "a claim with challenges has a first one"
+            );
         }
+        let known = |id: ClaimId| Challenges::<T>::iter_key_prefix(id).next().is_some();
+        ensure!(
+            FirstChallenger::<T>::iter_keys().all(known),
+            "a first challenge is open"
+        );
         Ok(())
     }
 

@@ -45,8 +45,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn challenge() -> Weight {
 		// Minimum execution time: 169_863 picoseconds.
 		Weight::from_parts(191_932_000, 4226)
-			.saturating_add(T::DbWeight::get().reads(4_u64))
-			.saturating_add(T::DbWeight::get().writes(6_u64))
+			.saturating_add(T::DbWeight::get().reads(5_u64))
+			.saturating_add(T::DbWeight::get().writes(7_u64))
 	}
 	/// Storage: `Jobs::Jobs` (r:1 w:0)
 	/// Proof: `Jobs::Jobs` (`max_values`: None, `max_size`: Some(761), added: 3236, mode: `MaxEncodedLen`)
@@ -120,7 +120,7 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 			.saturating_add(Weight::from_parts(379_404, 0).saturating_mul(p.into()))
 			// Standard error: 5_517_255
 			.saturating_add(Weight::from_parts(33_824_404, 0).saturating_mul(c.into()))
-			.saturating_add(T::DbWeight::get().reads(11_u64))
+			.saturating_add(T::DbWeight::get().reads(13_u64))
 			.saturating_add(T::DbWeight::get().writes(13_u64))
 	}
 	/// The range of component `f` is `[0, 5000000]`.
@@ -157,8 +157,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn settle() -> Weight {
 		// Minimum execution time: 501_139 picoseconds.
 		Weight::from_parts(532_057_000, 9102)
-			.saturating_add(T::DbWeight::get().reads(12_u64))
-			.saturating_add(T::DbWeight::get().writes(16_u64))
+			.saturating_add(T::DbWeight::get().reads(14_u64))
+			.saturating_add(T::DbWeight::get().writes(17_u64))
 	}
 	/// Storage: `Disputes::NextDue` (r:1 w:1)
 	/// Proof: `Disputes::NextDue` (`max_values`: Some(1), `max_size`: Some(4), added: 499, mode: `MaxEncodedLen`)
@@ -189,8 +189,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn due_return() -> Weight {
 		// Minimum execution time: 117_014 picoseconds.
 		Weight::from_parts(141_090_000, 4226)
-			.saturating_add(T::DbWeight::get().reads(5_u64))
-			.saturating_add(T::DbWeight::get().writes(4_u64))
+			.saturating_add(T::DbWeight::get().reads(7_u64))
+			.saturating_add(T::DbWeight::get().writes(5_u64))
 	}
 	/// Storage: `Disputes::Challenges` (r:1 w:1)
 	/// Proof: `Disputes::Challenges` (`max_values`: None, `max_size`: Some(127), added: 2602, mode: `MaxEncodedLen`)
@@ -217,8 +217,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn due_withheld() -> Weight {
 		// Minimum execution time: 505_878 picoseconds.
 		Weight::from_parts(618_243_000, 9102)
-			.saturating_add(T::DbWeight::get().reads(12_u64))
-			.saturating_add(T::DbWeight::get().writes(15_u64))
+			.saturating_add(T::DbWeight::get().reads(14_u64))
+			.saturating_add(T::DbWeight::get().writes(16_u64))
 	}
 	/// Storage: `Disputes::Challenges` (r:1 w:1)
 	/// Proof: `Disputes::Challenges` (`max_values`: None, `max_size`: Some(127), added: 2602, mode: `MaxEncodedLen`)
@@ -233,8 +233,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn due_abandoned() -> Weight {
 		// Minimum execution time: 209_524 picoseconds.
 		Weight::from_parts(248_958_000, 6196)
-			.saturating_add(T::DbWeight::get().reads(5_u64))
-			.saturating_add(T::DbWeight::get().writes(6_u64))
+			.saturating_add(T::DbWeight::get().reads(7_u64))
+			.saturating_add(T::DbWeight::get().writes(7_u64))
 	}
 }
 
@@ -242,8 +242,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 impl WeightInfo for () {
 	fn challenge() -> Weight {
 		Weight::from_parts(191_932_000, 4226)
-			.saturating_add(RocksDbWeight::get().reads(4_u64))
-			.saturating_add(RocksDbWeight::get().writes(6_u64))
+			.saturating_add(RocksDbWeight::get().reads(5_u64))
+			.saturating_add(RocksDbWeight::get().writes(7_u64))
 	}
 	fn ask() -> Weight {
 		Weight::from_parts(141_520_000, 4226)
@@ -265,7 +265,7 @@ impl WeightInfo for () {
 		Weight::from_parts(2_884_540_098, 134573)
 			.saturating_add(Weight::from_parts(379_404, 0).saturating_mul(p.into()))
 			.saturating_add(Weight::from_parts(33_824_404, 0).saturating_mul(c.into()))
-			.saturating_add(RocksDbWeight::get().reads(11_u64))
+			.saturating_add(RocksDbWeight::get().reads(13_u64))
 			.saturating_add(RocksDbWeight::get().writes(13_u64))
 	}
 	fn fuel(f: u32, ) -> Weight {
@@ -274,8 +274,8 @@ impl WeightInfo for () {
 	}
 	fn settle() -> Weight {
 		Weight::from_parts(532_057_000, 9102)
-			.saturating_add(RocksDbWeight::get().reads(12_u64))
-			.saturating_add(RocksDbWeight::get().writes(16_u64))
+			.saturating_add(RocksDbWeight::get().reads(14_u64))
+			.saturating_add(RocksDbWeight::get().writes(17_u64))
 	}
 	fn agenda_base() -> Weight {
 		Weight::from_parts(5_856_000, 1489)
@@ -289,17 +289,17 @@ impl WeightInfo for () {
 	}
 	fn due_return() -> Weight {
 		Weight::from_parts(141_090_000, 4226)
-			.saturating_add(RocksDbWeight::get().reads(5_u64))
-			.saturating_add(RocksDbWeight::get().writes(4_u64))
+			.saturating_add(RocksDbWeight::get().reads(7_u64))
+			.saturating_add(RocksDbWeight::get().writes(5_u64))
 	}
 	fn due_withheld() -> Weight {
 		Weight::from_parts(618_243_000, 9102)
-			.saturating_add(RocksDbWeight::get().reads(12_u64))
-			.saturating_add(RocksDbWeight::get().writes(15_u64))
+			.saturating_add(RocksDbWeight::get().reads(14_u64))
+			.saturating_add(RocksDbWeight::get().writes(16_u64))
 	}
 	fn due_abandoned() -> Weight {
 		Weight::from_parts(248_958_000, 6196)
-			.saturating_add(RocksDbWeight::get().reads(5_u64))
-			.saturating_add(RocksDbWeight::get().writes(6_u64))
+			.saturating_add(RocksDbWeight::get().reads(7_u64))
+			.saturating_add(RocksDbWeight::get().writes(7_u64))
 	}
 }

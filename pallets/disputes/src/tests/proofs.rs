@@ -24,7 +24,7 @@ fn proof_needs_no_challenge_and_rewards_the_prover() {
         else {
             panic!("fraud was proven")
         };
-        assert_eq!((step, prover, rewarded), (2, DAVE, Some(DAVE)));
+        assert_eq!((step, prover, rewarded), (2, DAVE, DAVE));
         assert!(fuel > 0);
     });
 }
@@ -169,13 +169,14 @@ fn who_challenged_in_an_earlier_block_is_rewarded_for_its_own_proof() {
 }
 
 #[test]
-fn who_copies_the_proof_of_a_challenger_is_not_rewarded() {
+fn who_copies_the_proof_of_a_challenger_does_not_take_its_reward() {
     ExtBuilder.build_and_execute(|| {
         let trial = claim(0, 5, Some(3));
         assert_ok!(trial.challenge(&CAROL));
+        assert_ok!(trial.challenge(&CHRIS));
         run_to(2);
         assert_ok!(trial.prove(&DAVE, 2));
-        assert_eq!(trial.judged(), Some(None));
+        assert_eq!(trial.judged(), Some(Some(CAROL)));
 
         // Nor where it challenges in the very block.
         let trial = claim(1, 5, Some(3));
@@ -183,6 +184,32 @@ fn who_copies_the_proof_of_a_challenger_is_not_rewarded() {
         run_to(3);
         assert_ok!(trial.challenge(&DAVE));
         assert_ok!(trial.prove(&DAVE, 2));
-        assert_eq!(trial.judged(), Some(None));
+        assert_eq!(trial.judged(), Some(Some(CAROL)));
+    });
+}
+
+#[test]
+fn who_challenges_in_the_block_of_the_proof_does_not_take_the_reward() {
+    ExtBuilder.build_and_execute(|| {
+        let trial = claim(0, 5, Some(3));
+        assert_ok!(trial.challenge(&CAROL));
+        assert_ok!(trial.prove(&DAVE, 2));
+        assert_eq!(trial.judged(), Some(Some(DAVE)));
+    });
+}
+
+#[test]
+fn place_of_a_first_challenger_that_gave_up_goes_to_another() {
+    ExtBuilder.build_and_execute(|| {
+        let trial = claim(0, 5, Some(3));
+        assert_ok!(trial.challenge(&CAROL));
+        run_to(2);
+        assert_ok!(trial.challenge(&CHRIS));
+        run_to(2 + MOVE);
+        assert_eq!(endings(), vec![(CAROL, Ending::Abandoned)]);
+        assert_ok!(trial.prove(&DAVE, 2));
+        assert_eq!(trial.judged(), Some(Some(CHRIS)));
+        assert_ok!(trial.settle(&CHRIS));
+        assert!(FirstChallenger::<Test>::iter().next().is_none());
     });
 }

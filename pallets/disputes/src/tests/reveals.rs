@@ -23,6 +23,7 @@ fn node_that_was_asked_for_is_shown_to_everybody() {
                 challenger: CHRIS,
                 node: root,
                 hash: H256(trial.tree.root()),
+                shown: false,
                 until: 1 + REVEAL,
             }
         );
@@ -147,15 +148,43 @@ fn ask_that_cannot_be_answered_or_needs_no_answer_fails() {
 }
 
 #[test]
-fn node_cannot_be_asked_for_twice_nor_after_it_was_shown() {
+fn node_cannot_be_asked_for_twice() {
     ExtBuilder.build_and_execute(|| {
         let trial = claim(0, 100, None);
         assert_ok!(trial.challenge(&CAROL));
-        assert_ok!(trial.challenge(&CHRIS));
         assert_ok!(trial.ask(&CAROL, trial.root()));
         assert_ok!(trial.reveal(trial.root()).expect("the pool takes it"));
         assert_noop!(trial.ask(&CAROL, trial.root()), Error::<Test>::AlreadyAsked);
-        assert_noop!(trial.ask(&CHRIS, trial.root()), Error::<Test>::AlreadyShown);
+    });
+}
+
+#[test]
+fn who_asks_in_time_for_what_was_just_shown_has_time_for_its_next_move() {
+    ExtBuilder.build_and_execute(|| {
+        let trial = claim(0, 100, Some(60));
+        assert_ok!(trial.challenge(&CAROL));
+        assert_ok!(trial.challenge(&CHRIS));
+        assert_ok!(trial.ask(&CAROL, trial.root()));
+        // Both in the last block that Chris has.
+        run_to(1 + MOVE);
+        assert_ok!(trial.reveal(trial.root()).expect("the pool takes it"));
+        assert_ok!(trial.ask(&CHRIS, trial.root()));
+        assert_eq!(
+            last_event(),
+            Event::Asked {
+                claim: trial.id,
+                challenger: CHRIS,
+                node: trial.root(),
+                hash: H256(trial.tree.root()),
+                shown: true,
+                until: 1 + 2 * MOVE,
+            }
+        );
+        assert_noop!(trial.ask(&CHRIS, trial.root()), Error::<Test>::AlreadyAsked);
+        run_to(1 + 2 * MOVE);
+        assert!(endings().is_empty());
+        assert_ok!(trial.prove(&CHRIS, 59));
+        assert_eq!(trial.judged(), Some(Some(CHRIS)));
     });
 }
 
