@@ -49,6 +49,9 @@ pub enum Command {
         /// The input tensors' bytes, little-endian, one tensor after the other.
         #[arg(long)]
         input: PathBuf,
+        /// Print the hashes of the state before the first step and after each, which a claim commits to.
+        #[arg(long)]
+        states: bool,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -92,7 +95,12 @@ pub fn execute(command: &Command) -> Result<String, Failure> {
             Ok(describe(&Package::decode(&bytes)?, Hash::of(&bytes), *json))
         }
         Command::Unpack { package, output } => unpack(package, output),
-        Command::Run { package, input, json } => run(package, input, *json),
+        Command::Run {
+            package,
+            input,
+            states,
+            json,
+        } => run(package, input, *states, *json),
     }
 }
 
@@ -161,22 +169,30 @@ fn remove_segments(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn run(package: &Path, input: &Path, json: bool) -> Result<String, Failure> {
+fn run(package: &Path, input: &Path, with_states: bool, json: bool) -> Result<String, Failure> {
     let package = Package::decode(&read(package)?)?;
-    let answer = Runner::new(&package)?.run(&read(input)?)?;
+    let (runner, input) = (Runner::new(&package)?, read(input)?);
+    let (answer, states) = match with_states {
+        true => runner.run_traced(&input)?,
+        false => (runner.run(&input)?, Vec::new()),
+    };
+    let states = states.into_iter().map(Hash).collect::<Vec<_>>();
     let values = decode_values(&package.manifest.outputs, &answer.output);
     if json {
-        let report = json!({ "steps": answer.steps, "fuel": answer.fuel, "outputs": values });
+        let mut report = json!({ "steps": answer.steps, "fuel": answer.fuel, "outputs": values });
+        if with_states {
+            report["states"] = json!(states);
+        }
         return Ok(report.to_string());
     }
     let outputs = package.manifest.outputs.iter().zip(&values);
-    let lines = outputs.map(|(spec, values)| format!("{}: {}\n", printable(&spec.name), json!(values)));
-    Ok(format!(
-        "{}{} steps, {} fuel",
-        lines.collect::<String>(),
-        answer.steps,
-        answer.fuel
-    ))
+    let outputs = outputs.map(|(spec, values)| format!("{}: {}", printable(&spec.name), json!(values)));
+    let states = states
+        .iter()
+        .enumerate()
+        .map(|(step, hash)| format!("state {step}: {hash}"));
+    let end = format!("{} steps, {} fuel", answer.steps, answer.fuel);
+    Ok(outputs.chain(states).chain([end]).collect::<Vec<_>>().join("\n"))
 }
 
 /// The numbers of each output tensor.

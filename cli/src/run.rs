@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use assay_engine::executor::StepEnd;
 use assay_engine::limits::CHUNK_LEN;
-use assay_engine::{Executor, Machine, Program, Status, TrapReason, WasmiExecutor};
+use assay_engine::{Executor, Hash, Machine, Program, Status, TrapReason, WasmiExecutor};
 
 use crate::package::Package;
 
@@ -77,7 +77,25 @@ impl<'a> Runner<'a> {
 
     /// As [`Self::run`], with another limit on the bytes written.
     pub fn run_within(&self, input: &[u8], written_max: usize) -> Result<Answer, RunError> {
+        self.run_watched(input, written_max, |_| ())
+    }
+
+    /// As [`Self::run`], and the hashes of the state before the first step and after each.
+    pub fn run_traced(&self, input: &[u8]) -> Result<(Answer, Vec<Hash>), RunError> {
+        let mut states = Vec::new();
+        let answer = self.run_watched(input, WRITTEN_MAX, |machine| states.push(machine.state_hash()))?;
+        Ok((answer, states))
+    }
+
+    /// `watch` sees the machine before the first step and after each.
+    fn run_watched(
+        &self,
+        input: &[u8],
+        written_max: usize,
+        mut watch: impl FnMut(&mut Machine),
+    ) -> Result<Answer, RunError> {
         let mut machine = Machine::new(&self.package.params, input);
+        watch(&mut machine);
         let (mut fuel, mut greatest_fuel) = (0, 0);
         let mut written = HashSet::new();
         while machine.steps() < self.package.manifest.steps {
@@ -94,6 +112,7 @@ impl<'a> Runner<'a> {
             if written.len() * CHUNK_LEN > written_max {
                 return Err(RunError::MemoryExceeded(machine.steps() - 1));
             }
+            watch(&mut machine);
             if machine.status() != Status::Running {
                 break;
             }

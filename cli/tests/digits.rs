@@ -2,8 +2,12 @@
 
 mod program;
 
-use assay_cli::package::{Dtype, Package};
+use std::path::Path;
+
+use assay_cli::commands::{execute, Command};
+use assay_cli::package::{Dtype, Hash, Package};
 use assay_cli::run::{Answer, Runner};
+use assay_engine::{Executor, Machine, Program, WasmiExecutor};
 use program::package_model;
 
 const SAMPLES: usize = 360;
@@ -12,7 +16,7 @@ const CLASSES: usize = 10;
 const CLOSE: f32 = 9e-6;
 
 fn file(name: &str) -> Vec<u8> {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../models/digits")
         .join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -126,6 +130,41 @@ fn an_input_of_another_length_traps_the_first_step() {
         matches!(error, assay_cli::run::RunError::Trapped { step: 0, .. }),
         "{error}"
     );
+}
+
+/// What `assay run` prints as JSON.
+fn run_report(folder: &Path, package: &Package, input: &[u8], states: bool) -> serde_json::Value {
+    let (package_file, input_file) = (folder.join("model.assay"), folder.join("input"));
+    std::fs::write(&package_file, package.encode().unwrap()).unwrap();
+    std::fs::write(&input_file, input).unwrap();
+    let command = Command::Run {
+        package: package_file,
+        input: input_file,
+        states,
+        json: true,
+    };
+    serde_json::from_str(&execute(&command).unwrap()).unwrap()
+}
+
+#[test]
+fn states_are_printed_where_they_are_asked_for() {
+    let folder = std::env::temp_dir().join(format!("assay-states-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (package, inputs) = (packed("mlp"), file("test_inputs.f32"));
+    let input = &inputs[..256];
+    let executor = WasmiExecutor::new();
+    let program = Program::new(package.program.clone()).unwrap();
+    let module = executor.load(&program).unwrap();
+    let mut machine = Machine::new(&package.params, input);
+    let mut states = vec![Hash(machine.state_hash()).to_string()];
+    while machine.step(&executor, &module).unwrap().is_some() {
+        states.push(Hash(machine.state_hash()).to_string());
+    }
+    assert_eq!(states.len() as u64, package.manifest.steps + 1);
+    let report = run_report(&folder, &package, input, true);
+    assert_eq!(report["states"], serde_json::json!(states));
+    assert_eq!(run_report(&folder, &package, input, false).get("states"), None);
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

@@ -20,7 +20,8 @@ use scale_info::TypeInfo;
 /// How a claim opens its trace.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub enum Opening {
-    /// The state hashes `S_0 .. S_n`. For traces of up to [`MAX_PUBLIC_STEPS`] steps.
+    /// All leaves, for traces of up to [`MAX_PUBLIC_STEPS`] steps. Not the state hashes below them: who has
+    /// the same job would make its own leaves of those, and never compute.
     #[codec(index = 0)]
     Whole(Vec<Hash>),
     /// The paths of the first and the last leaf. For longer traces.
@@ -130,7 +131,7 @@ impl Claim {
         }
         let tree = TraceTree::new(id, states);
         let opening = if steps <= MAX_PUBLIC_STEPS {
-            Opening::Whole(states.to_vec())
+            Opening::Whole(id.leaves(states).collect())
         } else {
             Opening::Ends {
                 first: tree.path(0),
@@ -174,18 +175,18 @@ impl Claim {
         let (start, end) = (terms.start(), self.end.hash());
         let id = terms.trace_id();
         let roots = match &self.opening {
-            Opening::Whole(states) => {
-                let count = u64::try_from(states.len()).unwrap_or(u64::MAX);
+            Opening::Whole(leaves) => {
+                let count = u64::try_from(leaves.len()).unwrap_or(u64::MAX);
                 if self.steps > MAX_PUBLIC_STEPS || count != self.steps.saturating_add(1) {
                     return Err(ClaimError::WrongOpening);
                 }
-                if states.first() != Some(&start) {
+                if leaves.first() != Some(&id.leaf(0, &start)) {
                     return Err(ClaimError::WrongStart);
                 }
-                if states.last() != Some(&end) {
+                if leaves.last() != Some(&id.leaf(self.steps, &end)) {
                     return Err(ClaimError::WrongEnd);
                 }
-                let root = TraceTree::new(id, states).root();
+                let root = TraceTree::over(leaves.clone()).root();
                 [(root, ClaimError::WrongRoot), (root, ClaimError::WrongRoot)]
             }
             Opening::Ends { first, last } => {

@@ -76,7 +76,7 @@ impl Claimed {
             claim.end = end;
             claim.output = output;
             claim.opening = match &claim.opening {
-                Opening::Whole(_) => Opening::Whole(states),
+                Opening::Whole(_) => Opening::Whole(ID.leaves(&states).collect()),
                 Opening::Ends { .. } => Opening::Ends {
                     first: tree.path(0),
                     last: tree.path(claim.steps),
@@ -110,7 +110,8 @@ fn claim_of_every_program_verifies() {
 fn trace_of_64_steps_is_opened_whole_and_of_65_at_its_ends() {
     let at = |steps: u64| claimed(programs::counter_run(steps as u32), steps);
     let claim = at(MAX_PUBLIC_STEPS);
-    assert!(matches!(&claim.claim.opening, Opening::Whole(states) if *states == claim.states));
+    let leaves = ID.leaves(&claim.states).collect::<Vec<_>>();
+    assert!(matches!(&claim.claim.opening, Opening::Whole(shown) if *shown == leaves));
     assert!(claim.after(|_| {}).is_ok());
     let claim = at(MAX_PUBLIC_STEPS + 1);
     assert!(matches!(claim.claim.opening, Opening::Ends { .. }));
@@ -138,14 +139,20 @@ fn states_that_do_not_match_the_steps_make_no_claim() {
 }
 
 #[test]
+fn nobody_learns_the_states_of_a_run_from_its_claim() {
+    for claimed in [short(), long()] {
+        let shown = claimed.claim.encode();
+        let between = &claimed.states[1..claimed.states.len() - 1];
+        assert!(!between.is_empty());
+        for state in between {
+            assert!(!shown.windows(state.len()).any(|bytes| bytes == state));
+        }
+    }
+}
+
+#[test]
 fn claim_against_other_terms_fails() {
     for claimed in [short(), long()] {
-        let long = claimed.claim.steps > MAX_PUBLIC_STEPS;
-        let other_trace = if long {
-            ClaimError::WrongStart
-        } else {
-            ClaimError::WrongRoot
-        };
         let terms = claimed.terms();
         let input = [terms.input, &[0]].concat();
         let cases = [
@@ -155,7 +162,7 @@ fn claim_against_other_terms_fails() {
                     author: [8; 32],
                     ..terms.clone()
                 },
-                other_trace,
+                ClaimError::WrongStart,
             ),
             (
                 "job",
@@ -163,7 +170,7 @@ fn claim_against_other_terms_fails() {
                     job: 43,
                     ..terms.clone()
                 },
-                other_trace,
+                ClaimError::WrongStart,
             ),
             (
                 "params root",
@@ -210,21 +217,21 @@ type Change = fn(&mut Claim);
 #[test]
 fn short_claim_with_one_part_changed_fails_by_name() {
     let claimed = short();
-    fn states(claim: &mut Claim) -> &mut Vec<Hash> {
+    fn leaves(claim: &mut Claim) -> &mut Vec<Hash> {
         match &mut claim.opening {
-            Opening::Whole(states) => states,
+            Opening::Whole(leaves) => leaves,
             Opening::Ends { .. } => panic!("short claims are opened whole"),
         }
     }
     let cases: [(&str, Change, ClaimError); 15] = [
         ("no steps", |claim| claim.steps = 0, ClaimError::WrongSteps),
         (
-            "more steps than states",
+            "more steps than leaves",
             |claim| claim.steps += 1,
             ClaimError::WrongOpening,
         ),
         (
-            "fewer steps than states",
+            "fewer steps than leaves",
             |claim| claim.steps -= 1,
             ClaimError::WrongOpening,
         ),
@@ -239,23 +246,23 @@ fn short_claim_with_one_part_changed_fails_by_name() {
             ClaimError::WrongRoot,
         ),
         (
-            "first state",
-            |claim| states(claim)[0][0] ^= 1,
+            "first leaf",
+            |claim| leaves(claim)[0][0] ^= 1,
             ClaimError::WrongStart,
         ),
         (
-            "state in between",
-            |claim| states(claim)[2][0] ^= 1,
+            "leaf in between",
+            |claim| leaves(claim)[2][0] ^= 1,
             ClaimError::WrongRoot,
         ),
         (
-            "last state",
-            |claim| states(claim)[5][0] ^= 1,
+            "last leaf",
+            |claim| leaves(claim)[5][0] ^= 1,
             ClaimError::WrongEnd,
         ),
         (
-            "no states",
-            |claim| states(claim).clear(),
+            "no leaves",
+            |claim| leaves(claim).clear(),
             ClaimError::WrongOpening,
         ),
         (
@@ -352,7 +359,7 @@ fn long_claim_with_one_part_changed_fails_by_name() {
             ClaimError::WrongOpening,
         ),
         (
-            "states of a part of it",
+            "leaves of a part of it",
             |claim| claim.opening = Opening::Whole(vec![[0; 32]; 65]),
             ClaimError::WrongOpening,
         ),

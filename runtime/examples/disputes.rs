@@ -201,7 +201,7 @@ fn falsely_claimed(id: TraceId, states: &[StateHash], tree: &TraceTree) -> Claim
     let claim = Claim::new(id, &right, &mut machine).unwrap();
     let steps = states.len() as u64 - 1;
     let opening = if steps <= MAX_PUBLIC_STEPS {
-        Opening::Whole(states.to_vec())
+        Opening::Whole(id.leaves(states).collect())
     } else {
         Opening::Ends {
             first: tree.path(0),

@@ -8,6 +8,7 @@ import { best, bytes, digitsPackage, drawn, floats, image, label, reading } from
 import { untilEnded, untilEvent } from '../lib/disputes.mjs';
 import { bobProvides, bobsClaim, charlieProvides, claim } from '../lib/liar.mjs';
 import { answer, jobInfo, publishPackage, quote, request, untilJob } from '../lib/market.mjs';
+import { statesOf } from '../lib/packages.mjs';
 import { say, table, timed, title, verdict } from './terminal.mjs';
 
 const IMAGE = 4;
@@ -15,9 +16,11 @@ const PICOSECONDS = 1e12;
 
 /** Tells the story. Returns whether all is as it should be. */
 export async function story(api) {
-  const version = await publish(api);
+  const model = digitsPackage('cnn');
+  const version = await publish(api, model);
   const { honest, worker } = await provide(api, version);
-  const lie = await tellLie(api, version, honest, worker);
+  const run = { ...honest, states: statesOf({ ...model, steps: model.manifest.steps }, image(IMAGE)) };
+  const lie = await tellLie(api, version, run, worker);
   const proof = await dispute(api, lie);
   const shares = await whoLostWhat(api, lie, proof);
   await whatItTook(api, lie);
@@ -33,9 +36,9 @@ export async function story(api) {
   });
 }
 
-async function publish(api) {
+async function publish(api, model) {
   title('Alice publishes a model: a convolutional network that reads digits');
-  const { version } = await timed('uploading and publishing', () => publishPackage(api, alice, digitsPackage('cnn')));
+  const { version } = await timed('uploading and publishing', () => publishPackage(api, alice, model));
   return version;
 }
 
@@ -46,13 +49,13 @@ async function provide(api, version) {
   drawn(IMAGE).forEach((line) => say(`|${line}|`));
   const honest = await timed('waiting for the answer', () => bobsClaim(api, version, image(IMAGE)));
   say(`Bob's answer: ${reading(floats(answer(await jobInfo(api, honest.job))))}`);
-  title('Charlie provides too, but computes nothing');
+  title('Charlie provides too, and answers as he likes');
   const worker = await timed('registering and offering', () => charlieProvides(api, version));
   return { honest, worker };
 }
 
-/** Charlie copies what Bob answered to the same question, exchanges two probabilities, and makes the hashes fit. */
-async function tellLie(api, version, honest, worker) {
+/** Charlie runs the model like Bob, exchanges two probabilities of the answer, and makes the hashes fit. */
+async function tellLie(api, version, run, worker) {
   title('Dave asks again');
   await submit(api, api.tx.providers.pause(), bob);
   const maxFee = await quote(api, version);
@@ -61,10 +64,10 @@ async function tellLie(api, version, honest, worker) {
   await submit(api, api.tx.providers.resume(), bob);
 
   const firstBlock = (await height(api)) + 1;
-  const probabilities = floats(answer(await jobInfo(api, honest.job)));
+  const probabilities = floats(answer(await jobInfo(api, run.job)));
   const [truth, other] = [best(probabilities), (best(probabilities) + 5) % probabilities.length];
   [probabilities[truth], probabilities[other]] = [probabilities[other], probabilities[truth]];
-  const lie = answeredOtherwise(api, honest.claim, bytes(probabilities), { provider: charlie, job });
+  const lie = answeredOtherwise(api, run, bytes(probabilities), { provider: charlie, job });
   const id = await timed('Charlie claims an answer', () => claim(api, worker, job, lie));
   const pending = await jobInfo(api, job);
   say(`Charlie's answer: ${reading(floats(answer(pending)))}`);
@@ -92,7 +95,7 @@ async function whoLostWhat(api, { firstBlock }, { proven }) {
   table([
     ['who', 'gains'],
     ['Charlie, of his stake', `-${inTokens(api, slashed.toBigInt())}`],
-    [`${nameOf(proven.rewarded.unwrap())}, for the proof`, inTokens(api, watcher)],
+    [`${nameOf(proven.rewarded)}, for the proof`, inTokens(api, watcher)],
     ['Dave, as compensation', inTokens(api, requester)],
     ['burnt', inTokens(api, burnt)],
   ]);

@@ -6,6 +6,7 @@ import { claimCall, claimInBlock, claimedBy, replaced } from '../lib/claims.mjs'
 import { digitsPackage, image } from '../lib/digits.mjs';
 import { journey } from '../lib/journey.mjs';
 import { offer, publishPackage, quote, registerProvider, request, setParameters, untilJob } from '../lib/market.mjs';
+import { statesOf } from '../lib/packages.mjs';
 import { refuses } from '../lib/refusals.mjs';
 
 const KIB = 1024;
@@ -13,7 +14,8 @@ const KIB = 1024;
 journey('bad claims', async (world) => {
   const { api, step } = world;
   const bond = tokens(api, 10_000);
-  const { version } = await step('Alice has published a model', () => publishPackage(api, alice, digitsPackage('mlp')));
+  const model = digitsPackage('mlp');
+  const { version } = await step('Alice has published a model', () => publishPackage(api, alice, model));
   const ask = async (provider) => {
     const maxFee = await quote(api, version);
     return request(api, dave, version, image(0), { maxFee, provider });
@@ -47,21 +49,22 @@ journey('bad claims', async (world) => {
     return job;
   });
 
-  const right = claimedBy(bobsClaim, { provider: charlie, job });
+  const run = { claim: bobsClaim, states: statesOf({ ...model, steps: model.manifest.steps }, image(0)) };
+  const right = claimedBy(run, { provider: charlie, job });
   const other = `0x${'11'.repeat(32)}`;
   const claim = (changes, worker = charliesWorker) => claimCall(api, worker, job, { ...right, ...changes });
-  const states = right.opening.whole;
-  const withOther = (index) => ({ whole: replaced(states, index, other) });
+  const leaves = right.opening.whole;
+  const withOther = (index) => ({ whole: replaced(leaves, index, other) });
   await refuses(world, [
-    ["Bob's claim under Charlie's name", 'jobs.WrongRoot', claimCall(api, charliesWorker, job, bobsClaim)],
+    ["Bob's claim under Charlie's name", 'jobs.WrongStart', claimCall(api, charliesWorker, job, bobsClaim)],
     ["a claim signed with Bob's key", 'jobs.BadSignature', claim({}, bobsWorker)],
     ['no steps', 'jobs.WrongSteps', claim({ steps: 0 })],
     ['more steps than the version allows', 'jobs.WrongSteps', claim({ steps: right.steps + 1 })],
-    ['a state too few', 'jobs.WrongOpening', claim({ opening: { whole: states.slice(1) } })],
+    ['a leaf too few', 'jobs.WrongOpening', claim({ opening: { whole: leaves.slice(1) } })],
     ['a trace opened like a long one', 'jobs.WrongOpening', claim({ opening: { ends: { first: [], last: [] } } })],
-    ['another first state', 'jobs.WrongStart', claim({ opening: withOther(0) })],
-    ['another last state', 'jobs.WrongEnd', claim({ opening: withOther(states.length - 1) })],
-    ['another state in between', 'jobs.WrongRoot', claim({ opening: withOther(1) })],
+    ['another first leaf', 'jobs.WrongStart', claim({ opening: withOther(0) })],
+    ['another last leaf', 'jobs.WrongEnd', claim({ opening: withOther(leaves.length - 1) })],
+    ['another leaf in between', 'jobs.WrongRoot', claim({ opening: withOther(1) })],
     ['another trace root', 'jobs.WrongRoot', claim({ traceRoot: other })],
     ['another end', 'jobs.WrongEnd', claim({ end: { ...right.end, pc: 77 } })],
     ['an end without its output', 'jobs.WrongOutput', claim({ output: { nodes: [] } })],
@@ -84,6 +87,6 @@ journey('bad claims', async (world) => {
     await untilJob(api, job, 'Final');
     return job;
   });
-  const lateClaim = claimedBy(bobsClaim, { provider: charlie, job: late });
+  const lateClaim = claimedBy(run, { provider: charlie, job: late });
   await refuses(world, [['a late claim', 'jobs.NotFound', claimCall(api, charliesWorker, late, lateClaim)]]);
 });

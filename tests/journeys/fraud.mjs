@@ -9,18 +9,21 @@ import { untilEnded, untilEvent } from '../lib/disputes.mjs';
 import { journey } from '../lib/journey.mjs';
 import { bobProvides, bobsClaim, charlieProvides, claim } from '../lib/liar.mjs';
 import { publishPackage, quote, request, setParameters, untilJob } from '../lib/market.mjs';
+import { statesOf } from '../lib/packages.mjs';
 
 /** The step of the perceptron's five that Charlie claims falsely. */
 const FALSE_STEP = 2;
 
 journey('fraud', async ({ api, step }) => {
   const stakeOf = async ({ address }) => (await api.query.providers.providers(address)).unwrap().bonded.toBigInt();
-  const { version } = await step('Alice has published a model', () => publishPackage(api, alice, digitsPackage('mlp')));
+  const model = digitsPackage('mlp');
+  const { version } = await step('Alice has published a model', () => publishPackage(api, alice, model));
   const ask = async () => request(api, dave, version, image(0), { maxFee: await quote(api, version) });
 
   const honest = await step('Bob provides, and his node has claimed a job', async () => {
     await bobProvides(api, version);
-    return bobsClaim(api, version, image(0));
+    const states = statesOf({ ...model, steps: model.manifest.steps }, image(0));
+    return { ...(await bobsClaim(api, version, image(0))), states };
   });
 
   const [worker, job] = await step('Charlie provides by hand, and has a job with the same input', async () => {
@@ -36,14 +39,14 @@ journey('fraud', async ({ api, step }) => {
   const firstBlock = (await height(api)) + 1;
   const before = { charlie: await stakeOf(charlie), dave: (await balance(api, dave)).all };
   const id = await step('his claim is right but for one state, and gets in', () =>
-    claim(api, worker, job, falselyClaimedBy(honest.claim, { provider: charlie, job, step: FALSE_STEP })));
+    claim(api, worker, job, falselyClaimedBy(honest, { provider: charlie, job, step: FALSE_STEP })));
 
   const proof = await step('a node that watches proves the step, without being told', async () => {
     const proof = await untilEvent(api, 'disputes.FraudProven', id, firstBlock);
     assert.equal(proof.step.toNumber(), FALSE_STEP);
     assert.ok(proof.fuel.toNumber() > 0, 'the chain ran the step');
     const [challenged] = await eventsSince(api, 'disputes.Challenged', firstBlock);
-    assert.equal(proof.rewarded.unwrap().toString(), challenged.challenger.toString());
+    assert.equal(proof.rewarded.toString(), challenged.challenger.toString());
     return proof;
   });
 
@@ -61,7 +64,7 @@ journey('fraud', async ({ api, step }) => {
   await step('the bond comes back', async () => {
     const [ended] = await untilEnded(api, id, firstBlock);
     assert.equal(ended.ending.type, 'ProvenFalse');
-    assert.equal(ended.challenger.toString(), proof.rewarded.unwrap().toString());
+    assert.equal(ended.challenger.toString(), proof.rewarded.toString());
     assert.ok(ended.returned.toBigInt() > 0n);
     assert.equal(ended.forfeited.toBigInt() + ended.burnt.toBigInt(), 0n);
   });

@@ -1,6 +1,7 @@
-// Claims, made by hand from a claim that a worker made: what an attacker would do.
+// Claims, made by hand from a claim that a worker made: what an attacker would do. A worker's claim does not show its
+// states: a run here is `{ claim, states }`, with those that the tools compute.
 
-import { hexToU8a, stringToU8a, u8aConcat, u8aToHex } from '@polkadot/util';
+import { stringToU8a, u8aConcat, u8aToHex } from '@polkadot/util';
 import { blake2AsU8a } from '@polkadot/util-crypto';
 import { hash, memoryRoot, TAG } from './memory.mjs';
 
@@ -21,7 +22,6 @@ export class Trace {
    * @param {Uint8Array[]} states
    */
   constructor({ provider, job }, states) {
-    this.states = states;
     let padding = hash(TAG.tracePadding);
     let nodes = states.map((state, index) =>
       hash(TAG.traceLeaf, provider.publicKey, littleEndian(job), littleEndian(index), state));
@@ -54,8 +54,9 @@ export class Trace {
 
   /** How a claim opens it. */
   get opening() {
-    const last = this.states.length - 1;
-    if (last <= MAX_PUBLIC_STEPS) return { whole: this.states.map((state) => u8aToHex(state)) };
+    const [leaves] = this.levels;
+    const last = leaves.length - 1;
+    if (last <= MAX_PUBLIC_STEPS) return { whole: leaves.map((leaf) => u8aToHex(leaf)) };
     const [first, end] = [0, last].map((leaf) => this.path(leaf).map((node) => u8aToHex(node)));
     return { ends: { first, last: end } };
   }
@@ -70,10 +71,7 @@ export async function claimInBlock(api, number, job) {
   return found.args[1].toJSON();
 }
 
-/** The state hashes of a claim that shows them. */
-const statesOf = (claim) => claim.opening.whole.map((state) => hexToU8a(state));
-
-/** A run with these states, and its claim. */
+/** The claim of a run with these states, and its trace. */
 function claimOf(claim, author, states) {
   const trace = new Trace(author, states);
   const { root, opening } = trace;
@@ -86,29 +84,27 @@ const INVENTED = new Uint8Array(32).fill(0xee);
 export const replaced = (list, index, value) => list.map((old, at) => (at === index ? value : old));
 
 /** The same run, claimed by another provider or for another job. */
-export const claimedBy = (claim, author) => claimOf(claim, author, statesOf(claim)).claim;
+export const claimedBy = ({ claim, states }, author) => claimOf(claim, author, states).claim;
 
 /** The same, with one state that is another one: the chain cannot tell without running a step. */
-export function falselyClaimedBy(claim, { step, ...author }) {
-  return claimOf(claim, author, replaced(statesOf(claim), step + 1, INVENTED)).claim;
+export function falselyClaimedBy({ claim, states }, { step, ...author }) {
+  return claimOf(claim, author, replaced(states, step + 1, INVENTED)).claim;
 }
 
 /**
  * A run of `steps` steps that goes astray after `step`, and comes to the same end. Its claim hides its trace.
  * @returns {{claim: object, trace: Trace}}
  */
-export function longClaimBy(claim, { step, steps, ...author }) {
-  const right = statesOf(claim);
+export function longClaimBy({ claim, states }, { step, steps, ...author }) {
   const astray = Array(steps - step - 1).fill(INVENTED);
-  return claimOf(claim, author, [...right.slice(0, step + 1), ...astray, right.at(-1)]);
+  return claimOf(claim, author, [...states.slice(0, step + 1), ...astray, states.at(-1)]);
 }
 
 /** The same run with another output, up to a chunk of it: only its last step is false. */
-export function answeredOtherwise(api, claim, output, author) {
+export function answeredOtherwise(api, { claim, states }, output, author) {
   const nodes = claim.output.nodes.map((node) => ('chunk' in node ? { chunk: u8aToHex(output) } : node));
   const end = { ...claim.end, memoryRoot: u8aToHex(memoryRoot(nodes)) };
   const state = hash(TAG.state, typed(api, { ...claim, end }).end.toU8a());
-  const states = statesOf(claim);
   return claimOf({ ...claim, end, output: { nodes } }, author, replaced(states, states.length - 1, state)).claim;
 }
 

@@ -4,7 +4,8 @@ import { alice, bob, charlie, dave, eventsNamed, eve, height, submit, tokens } f
 import { claimCall, claimInBlock, longClaimBy } from './claims.mjs';
 import { setTimes } from './disputes.mjs';
 import { offer, publishFolding, quote, registerProvider, request, untilJob } from './market.mjs';
-import { word } from './programs.mjs';
+import { statesOf } from './packages.mjs';
+import { folding, word } from './programs.mjs';
 
 const INPUT = word(2026);
 
@@ -61,7 +62,8 @@ export async function openMarket({ api, step }, { steps, maxSteps, times, bobsKe
     publishFolding(api, alice, { steps, maxSteps }));
   const honest = await step('Bob provides, and his node has claimed a job', async () => {
     await bobProvides(api, version, bobsKey);
-    return bobsClaim(api, version);
+    const states = statesOf({ program: folding({ steps, rounds: 1 }), params: Buffer.alloc(0), steps }, INPUT);
+    return { ...(await bobsClaim(api, version)), states };
   });
   const worker = await step('Charlie provides by hand', async () => {
     await setTimes(api, alice, { claimDeadline: 60, ...times });
@@ -77,6 +79,6 @@ export async function openMarket({ api, step }, { steps, maxSteps, times, bobsKe
 export async function claimHidden(api, { version, honest, worker }, { step, steps }) {
   const firstBlock = await height(api);
   const job = await requestOf(api, charlie, version);
-  const { claim: content, trace } = longClaimBy(honest.claim, { provider: charlie, job, step, steps });
+  const { claim: content, trace } = longClaimBy(honest, { provider: charlie, job, step, steps });
   return { id: await claim(api, worker, job, content), content, trace, firstBlock };
 }

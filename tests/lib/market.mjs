@@ -1,18 +1,14 @@
 // What users of the chain do: publish a model, provide compute, request an answer.
 
 import { stringToU8a, u8aConcat, u8aToHex, u8aWrapBytes } from '@polkadot/util';
-import { blake2AsU8a } from '@polkadot/util-crypto';
 import { account, find, submit } from './chain.mjs';
+import { programHash } from './packages.mjs';
 import { folding } from './programs.mjs';
 import { until } from './wait.mjs';
 
 export const SEGMENT_LENGTH = 256 * 1024;
-const PROGRAM_TAG = 6;
 /** The key type under which a node's keystore holds worker keys. */
 const WORKER_KEY_TYPE = 'assy';
-
-/** The hash that names a program on chain. */
-export const programHash = (code) => u8aToHex(blake2AsU8a(u8aConcat([PROGRAM_TAG], code), 256));
 
 /** Uploads a program, unless it is there. Returns its hash. */
 export async function uploadProgram(api, owner, code) {

@@ -4,7 +4,7 @@ import { hexToU8a, u8aConcat, u8aToHex } from '@polkadot/util';
 import { blake2AsU8a } from '@polkadot/util-crypto';
 
 /** What is hashed, so that nothing stands for something else. */
-export const TAG = { memoryLeaf: 0, memoryNode: 1, state: 2, traceLeaf: 3, traceNode: 4, tracePadding: 5 };
+export const TAG = { memoryLeaf: 0, memoryNode: 1, state: 2, traceLeaf: 3, traceNode: 4, tracePadding: 5, program: 6 };
 
 const CHUNK_LENGTH = 4096;
 const MEMORY_LEVELS = 30;

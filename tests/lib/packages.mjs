@@ -1,10 +1,12 @@
-// Packages: what `assay pack` makes of a model.
+// Packages: what `assay pack` makes of a model, and `assay run` runs.
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { hexToU8a, u8aToHex } from '@polkadot/util';
+import { hash, TAG } from './memory.mjs';
 import { binary } from './node.mjs';
 
 const MAGIC = 'ASSAYPK1';
@@ -13,18 +15,57 @@ const PREFIX = 12;
 /** A path inside of this repository. */
 export const inRepository = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
+/** The hash that names a program on chain. */
+export const programHash = (code) => u8aToHex(hash(TAG.program, code));
+
 /**
  * Packs an ONNX file of this repository.
  * @param {{name: string, description: string, license: string, labels: string[]}} about
  */
 export function pack(onnx, about) {
-  const folder = mkdtempSync(join(tmpdir(), 'assay-package-'));
-  try {
+  return inFolder((folder) => {
     const file = join(folder, 'model.assay');
     const options = Object.entries(about).flatMap(([name, value]) => [`--${name}`, value.toString()]);
-    const call = ['pack', inRepository(onnx), '--output', file, ...options];
-    execFileSync(binary('assay'), call, { stdio: ['ignore', 'pipe', 'inherit'] });
+    assay('pack', inRepository(onnx), '--output', file, ...options);
     return readPackage(readFileSync(file));
+  });
+}
+
+/**
+ * The hashes of the state before the first step of a run and after each: what its claim commits to.
+ * @param {{program: Buffer, params: Buffer, steps: number}} what and the most steps of a run
+ */
+export function statesOf(what, input) {
+  return inFolder((folder) => {
+    const files = [join(folder, 'model.assay'), join(folder, 'input')];
+    [writtenPackage(what), input].forEach((bytes, index) => writeFileSync(files[index], bytes));
+    return JSON.parse(assay('run', files[0], '--input', files[1], '--states', '--json')).states.map((state) => hexToU8a(state));
+  });
+}
+
+/** A package of which nobody has to know more than how it runs. */
+function writtenPackage({ program, params, steps }) {
+  const nothing = { name: '', description: '', license: '', labels: [], inputs: [], outputs: [] };
+  const parts = {
+    program_len: program.length, params_len: params.length, program_hash: programHash(program),
+    source_hash: u8aToHex(new Uint8Array(32)),
+  };
+  const manifest = Buffer.from(JSON.stringify({ ...nothing, ...parts, steps }));
+  const length = Buffer.alloc(PREFIX - MAGIC.length);
+  length.writeUInt32LE(manifest.length);
+  return Buffer.concat([Buffer.from(MAGIC, 'latin1'), length, manifest, program, params]);
+}
+
+/** What the tool prints. */
+function assay(...call) {
+  return execFileSync(binary('assay'), call, { stdio: ['ignore', 'pipe', 'inherit'] }).toString();
+}
+
+/** Calls a function with a folder that is gone afterwards. */
+function inFolder(use) {
+  const folder = mkdtempSync(join(tmpdir(), 'assay-package-'));
+  try {
+    return use(folder);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -146,18 +146,14 @@ fn claim_for<T: Config>(id: JobId, author: &T::AccountId, output_len: u32, hashe
     let mut states = vec![[1; 32]; hashes as usize];
     *states.first_mut().unwrap() = terms.start();
     *states.last_mut().unwrap() = end.hash();
-    let trace_root = TraceTree::new(
-        TraceId {
-            author: terms.author,
-            job: id,
-        },
-        &states,
-    )
-    .root();
+    let id = TraceId {
+        author: terms.author,
+        job: id,
+    };
     Claim {
         steps: u64::from(hashes) - 1,
-        trace_root,
-        opening: Opening::Whole(states),
+        trace_root: TraceTree::new(id, &states).root(),
+        opening: Opening::Whole(id.leaves(&states).collect()),
         end,
         output,
     }

@@ -3,12 +3,10 @@
 use crate::{
     rejection::Rejection, types::*, AssignedTo, Config, Error, Event, Inputs, Jobs, Outputs, Pallet,
 };
-use alloc::vec::Vec;
 use assay_engine::{
     claim::{Claim, ClaimTerms, Ending, Opening},
     limits::{CHUNK_LEN, ENGINE_VERSION, MAX_OUTPUT_LEN},
     memory::ProofNode,
-    trace::TraceId,
     Status,
 };
 use assay_primitives::{
@@ -181,7 +179,7 @@ impl<T: Config> Pallet<T> {
             output_hash: H256(blake2_256(&output)),
             ending: summary_ending,
         };
-        show_trace(id, provider.clone().into(), claim);
+        show_trace(claim);
         let window_end = Self::now().saturating_add(job.terms.challenge_window);
         Self::unschedule(id, &job);
         AssignedTo::<T>::remove(&provider, id);
@@ -208,9 +206,8 @@ impl<T: Config> Pallet<T> {
 
 /// Leaves the leaves of a trace that is public whole to the nodes' off-chain databases, for who compares
 /// it with its own.
-fn show_trace(job: JobId, author: [u8; 32], claim: &Claim) {
-    if let Opening::Whole(states) = &claim.opening {
-        let leaves = TraceId { author, job }.leaves(states).collect::<Vec<_>>();
+fn show_trace(claim: &Claim) {
+    if let Opening::Whole(leaves) = &claim.opening {
         sp_io::offchain_index::set(&shown_key(&H256(claim.trace_root)), &leaves.encode());
     }
 }
@@ -219,7 +216,7 @@ fn show_trace(job: JobId, author: [u8; 32], claim: &Claim) {
 /// its trace. A claim above the limits is refused before either is looked at.
 pub(crate) fn claim_size(claim: &Claim) -> (u32, u32) {
     let hashes = match &claim.opening {
-        Opening::Whole(states) => states.len(),
+        Opening::Whole(leaves) => leaves.len(),
         Opening::Ends { first, last } => first.len().saturating_add(last.len()),
     };
     let bytes = output_chunks(claim).saturating_mul(CHUNK_LEN);

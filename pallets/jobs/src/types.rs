@@ -35,7 +35,7 @@ pub const MAX_OUTPUT_NODES: usize = 128;
 /// The most chunks in a claim's output proof.
 pub const MAX_OUTPUT_CHUNKS: usize = MAX_OUTPUT_LEN as usize / CHUNK_LEN;
 
-/// The most hashes with which a claim opens its trace: the state hashes of a trace that is public whole.
+/// The most hashes with which a claim opens its trace: the leaves of a trace that is public whole.
 pub const MAX_CLAIM_HASHES: u32 = 65;
 
 /// Plancks, as the configured token counts them.

@@ -338,7 +338,7 @@ fn claim_is_refused_where_its_trace_is_that_of_another_provider() {
     ExtBuilder::default().build_and_execute(|| {
         let job = assigned(&ALICE, ANSWER);
         let copied = claim_by(&PETE, job);
-        refused_from_paul(job, copied, Rejection::WrongRoot);
+        refused_from_paul(job, copied, Rejection::WrongStart);
     });
 }
 
@@ -348,7 +348,7 @@ fn claim_is_refused_where_its_trace_is_that_of_another_job() {
         let (job, other) = (request(&ALICE, ANSWER), request(&ALICE, ANSWER));
         run_blocks(1);
         let copied = right_claim(other);
-        refused_from_paul(job, copied, Rejection::WrongRoot);
+        refused_from_paul(job, copied, Rejection::WrongStart);
     });
 }
 
