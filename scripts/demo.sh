@@ -10,7 +10,7 @@
 #                paid, and whoever lied lost
 #   --keep-data  keep the chain's data at the end, and say where
 #
-# It sets up and builds what is missing: about 70 minutes the first time on two cores, a minute later. The node
+# It sets up and builds what is missing: about an hour the first time on two cores, a minute later. The node
 # goes on running until Ctrl-C, for polkadot.js Apps to look at.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -27,7 +27,7 @@ main() {
     done
     "$ROOT/scripts/setup.sh" --no-python
     export_wasm_toolchain
-    heading "Building the node and the tools (about 66 minutes the first time on two cores)"
+    heading "Building the node and the tools (about 57 minutes the first time on two cores)"
     build_binaries
     become_demo "$@"
 }

@@ -286,7 +286,7 @@ main() {
         case "$1" in
             --only)
                 (($# > 1)) && is_section "$2" || die "--only wants a section" "see scripts/test.sh --list"
-                chosen+=("$2")
+                is_one_of "$2" "${chosen[@]}" || chosen+=("$2")
                 shift
                 ;;
             --list)

@@ -19,7 +19,7 @@ export async function story(api) {
   const model = digitsPackage('cnn');
   const version = await publish(api, model);
   const { honest, worker } = await provide(api, version);
-  const run = { ...honest, states: statesOf({ ...model, steps: model.manifest.steps }, image(IMAGE)) };
+  const run = { ...honest, states: statesOf(model, image(IMAGE)) };
   const lie = await tellLie(api, version, run, worker);
   const proof = await dispute(api, lie);
   const shares = await whoLostWhat(api, lie, proof);

@@ -49,7 +49,7 @@ journey('bad claims', async (world) => {
     return job;
   });
 
-  const run = { claim: bobsClaim, states: statesOf({ ...model, steps: model.manifest.steps }, image(0)) };
+  const run = { claim: bobsClaim, states: statesOf(model, image(0)) };
   const right = claimedBy(run, { provider: charlie, job });
   const other = `0x${'11'.repeat(32)}`;
   const claim = (changes, worker = charliesWorker) => claimCall(api, worker, job, { ...right, ...changes });

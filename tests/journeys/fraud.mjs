@@ -22,8 +22,7 @@ journey('fraud', async ({ api, step }) => {
 
   const honest = await step('Bob provides, and his node has claimed a job', async () => {
     await bobProvides(api, version);
-    const states = statesOf({ ...model, steps: model.manifest.steps }, image(0));
-    return { ...(await bobsClaim(api, version, image(0))), states };
+    return { ...(await bobsClaim(api, version, image(0))), states: statesOf(model, image(0)) };
   });
 
   const [worker, job] = await step('Charlie provides by hand, and has a job with the same input', async () => {

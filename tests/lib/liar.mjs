@@ -62,8 +62,8 @@ export async function openMarket({ api, step }, { steps, maxSteps, times, bobsKe
     publishFolding(api, alice, { steps, maxSteps }));
   const honest = await step('Bob provides, and his node has claimed a job', async () => {
     await bobProvides(api, version, bobsKey);
-    const states = statesOf({ program: folding({ steps, rounds: 1 }), params: Buffer.alloc(0), steps }, INPUT);
-    return { ...(await bobsClaim(api, version)), states };
+    const run = { manifest: { steps }, program: folding({ steps, rounds: 1 }), params: Buffer.alloc(0) };
+    return { ...(await bobsClaim(api, version)), states: statesOf(run, INPUT) };
   });
   const worker = await step('Charlie provides by hand', async () => {
     await setTimes(api, alice, { claimDeadline: 60, ...times });

@@ -33,18 +33,20 @@ export function pack(onnx, about) {
 
 /**
  * The hashes of the state before the first step of a run and after each: what its claim commits to.
- * @param {{program: Buffer, params: Buffer, steps: number}} what and the most steps of a run
+ * @param {{manifest: {steps: number}, program: Buffer, params: Buffer}} what a package, or as much of one
  */
 export function statesOf(what, input) {
   return inFolder((folder) => {
-    const files = [join(folder, 'model.assay'), join(folder, 'input')];
-    [writtenPackage(what), input].forEach((bytes, index) => writeFileSync(files[index], bytes));
-    return JSON.parse(assay('run', files[0], '--input', files[1], '--states', '--json')).states.map((state) => hexToU8a(state));
+    const [packageFile, inputFile] = [join(folder, 'model.assay'), join(folder, 'input')];
+    writeFileSync(packageFile, writtenPackage(what));
+    writeFileSync(inputFile, input);
+    const report = JSON.parse(assay('run', packageFile, '--input', inputFile, '--states', '--json'));
+    return report.states.map((state) => hexToU8a(state));
   });
 }
 
 /** A package of which nobody has to know more than how it runs. */
-function writtenPackage({ program, params, steps }) {
+function writtenPackage({ manifest: { steps }, program, params }) {
   const nothing = { name: '', description: '', license: '', labels: [], inputs: [], outputs: [] };
   const parts = {
     program_len: program.length, params_len: params.length, program_hash: programHash(program),
