@@ -113,17 +113,15 @@ export_wasm_toolchain() {
 # SDK compiles once.
 cargo_node() { (cd "$ROOT" && cargo "$@"); }
 
-# The packages of that workspace for a build of all. The engine's tests are with its JIT, which no other package has.
-readonly WITHOUT_ENGINE=(--workspace --exclude assay-engine)
+# The packages of that workspace for a build of all. The engine's tests and fuzz targets are with its JIT, which no other
+# package has.
+readonly WITHOUT_ENGINE=(--workspace --exclude assay-engine --exclude assay-engine-fuzz)
 
 # cargo_cli ARGUMENTS...: cargo in the workspace of the tools, which have features and a target folder of their own.
 cargo_cli() { (cd "$ROOT/cli" && CARGO_TARGET_DIR="$CARGO_TARGET_DIR/cli" cargo "$@"); }
 
 # cargo_programs ARGUMENTS...: cargo in the workspace of the guest programs, for this machine.
 cargo_programs() { (cd "$ROOT/programs" && CARGO_TARGET_DIR="$CARGO_TARGET_DIR/programs" cargo "$@"); }
-
-# cargo_fuzz ARGUMENTS...: cargo in the workspace of the fuzz targets.
-cargo_fuzz() { (cd "$ROOT/engine/fuzz" && CARGO_TARGET_DIR="$CARGO_TARGET_DIR/fuzz" cargo "$@"); }
 
 # cargo_engine COMMAND ARGUMENTS...: cargo for the engine with the JIT. The node is chosen besides, not for its own targets:
 # the engine's dependencies so have the features that they have in the node, and compile once.

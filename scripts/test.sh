@@ -45,7 +45,6 @@ section_format() {
     cargo fmt --all --check
     cargo fmt --check --manifest-path "$ROOT/cli/Cargo.toml"
     cargo fmt --all --check --manifest-path "$ROOT/programs/Cargo.toml"
-    cargo fmt --check --manifest-path "$ROOT/engine/fuzz/Cargo.toml"
 }
 
 section_build() {
@@ -66,11 +65,11 @@ section_lint() {
         mapfile -t of_cli < <(unoptimized "$ROOT/cli")
         deny_warnings cargo_node build --release --locked "${WITHOUT_ENGINE[@]}" --all-targets "${of_node[@]}"
         deny_warnings cargo_engine test --no-run --release --locked "${of_engine[@]}" --bench execution "${of_node[@]}"
+        deny_warnings cargo_engine build -p assay-engine-fuzz --release --locked \
+            --bin executors --bin program_check --bin witness "${of_node[@]}"
         deny_warnings cargo_cli build --release --locked --all-targets "${of_cli[@]}"
         deny_warnings cargo_programs build --release --locked -p assay-network -p assay-network-plan -p assay-program-strip --all-targets
     )
-    # Nothing else builds the fuzz targets, whose dependencies are few.
-    CARGO_TERM_COLOR=never deny_warnings cargo_fuzz clippy --release --locked
     build_binaries
 }
 
