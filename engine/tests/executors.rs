@@ -308,15 +308,20 @@ mod jit {
     }
 
     #[test]
-    fn jit_runs_a_step_that_ends_well_by_itself() {
+    fn jit_runs_steps_that_end_well_by_itself() {
         // Otherwise the agreement above would be the interpreter's with itself.
         let jit = JitExecutor::new().unwrap();
-        for program in [programs::counter_run(1), programs::all().pop().unwrap()] {
+        let halting = |run: &Run| matches!(run.expected, Expected::Halted(..));
+        let mut handed_over = Vec::new();
+        for program in programs::all().into_iter().filter(halting) {
             let module = jit.load(&Program::new(program.code).unwrap()).unwrap();
             let mut machine = Machine::new(&program.params, &program.input);
             while let Some(run) = machine.step(&jit, &module).unwrap() {
-                assert_eq!(run.fuel, None, "{}", program.name);
+                if run.fuel.is_some() {
+                    handed_over.push(format!("{}, step {}", program.name, machine.steps()));
+                }
             }
         }
+        assert_eq!(handed_over, Vec::<String>::new());
     }
 }

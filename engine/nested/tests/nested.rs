@@ -1,9 +1,13 @@
 //! The engine in a runtime agrees with the native engine: state hash by state hash, verdict by
 //! verdict, unit of fuel by unit of fuel.
 
+#[path = "../../tests/generated/mod.rs"]
+mod generated;
 mod host;
 #[path = "../../tests/programs/mod.rs"]
 mod programs;
+#[path = "../../tests/truth/mod.rs"]
+mod truth;
 
 use assay_engine::{
     fraud::FraudProof,
@@ -95,6 +99,22 @@ fn each_false_leaf_loses_and_each_right_one_wins_in_a_runtime() {
                 "{name}, step {index}: {proven:?}"
             );
         }
+    }
+}
+
+#[test]
+fn claims_that_are_false_in_any_way_lose_in_a_runtime() {
+    let host = Host::shared();
+    for lie in truth::lies() {
+        let leaves = lie.leaves();
+        let proof = lie.truth.proof_about(&leaves).unwrap();
+        let (steps, root) = (leaves.len() as u64 - 1, TraceTree::over(leaves.clone()).root());
+        let id = truth::ID;
+        let proven: Result<u64, String> = host.call(
+            "prove",
+            (&lie.truth.run.code, id.author, id.job, steps, root, proof),
+        );
+        assert_eq!(proven.ok(), lie.truth.watch(&leaves).ok(), "{}", lie.name);
     }
 }
 
@@ -209,4 +229,28 @@ fn random_programs_leave_the_same_states_in_a_runtime() {
         );
         assert_eq!(trace, Some((expected, expected_status)), "seed {seed}");
     }
+}
+
+/// Generated modules to compare.
+const MODULES: u64 = 300;
+
+#[test]
+fn generated_modules_leave_the_same_states_in_a_runtime() {
+    let host = Host::shared();
+    let mut programs = 0;
+    for (seed, code) in generated::modules(0..MODULES) {
+        if Program::new(code.clone()).is_err() {
+            continue;
+        }
+        programs += 1;
+        let params = generated::random_bytes(!seed, 5000);
+        let input = generated::random_bytes(seed << 32, 100);
+        let (expected, expected_status, _) = native(&code, &params, &input, 3);
+        let trace: Trace = host.call("trace", (&code, &params, &input, 3u64));
+        assert_eq!(trace, Some((expected, expected_status)), "seed {seed}");
+    }
+    assert!(
+        programs * 3 > MODULES,
+        "{programs} of {MODULES} modules are programs"
+    );
 }
