@@ -17,7 +17,7 @@ readonly BLOB="$BENCHMARKS_TARGET/release/wbuild/assay-runtime/assay_runtime.com
 
 benchmark() {
     heading "pallet-$1"
-    cargo_node run --release --locked -q "${WITHOUT_ENGINE[@]}" --example weights -- \
+    "$CARGO_TARGET_DIR/release/examples/weights" \
         --runtime "$BLOB" --genesis-builder runtime --genesis-builder-preset development \
         --pallet "pallet_$1" --extrinsic '*' --steps "${STEPS:-20}" --repeat "${REPEAT:-10}" \
         --template "$ROOT/scripts/weights.hbs" --output "$ROOT/pallets/$1/src/weights.rs"
@@ -32,6 +32,8 @@ main() {
     # Its build script makes the WASM. Natively it is only checked.
     (cd "$ROOT" && CARGO_TARGET_DIR="$BENCHMARKS_TARGET" \
         cargo check --release --locked -p assay-runtime --features runtime-benchmarks)
+    heading "The tool that measures"
+    cargo_node build --release --locked "${WITHOUT_ENGINE[@]}" --example weights
     local pallet
     for pallet in "$@"; do benchmark "$pallet"; done
 }

@@ -67,9 +67,9 @@ impl Search {
         }
     }
 
-    /// Looks for the first difference. `shown` gives what a reveal of the node with a hash shows, where
+    /// Looks for the first difference. `shown` gives what a reveal of a node shows, by the node and its hash, where
     /// that is known; what does not fit the hash counts as unknown.
-    pub fn find(&self, mut shown: impl FnMut(&Hash) -> Option<Vec<Hash>>) -> Finding {
+    pub fn find(&self, mut shown: impl FnMut(NodeId, &Hash) -> Option<Vec<Hash>>) -> Finding {
         let steps = self.trace.steps;
         let (mut node, mut hash) = (NodeId::root(steps), self.trace.root);
         let mut pieces = Vec::<Piece>::new();
@@ -77,7 +77,8 @@ impl Search {
             return Finding::Same;
         }
         while node.height > 0 {
-            let known = shown(&hash).filter(|nodes| node_of_shown(steps, node, nodes.clone()) == Some(hash));
+            let known =
+                shown(node, &hash).filter(|nodes| node_of_shown(steps, node, nodes.clone()) == Some(hash));
             let Some(nodes) = known else {
                 let path = self.path(node, &pieces);
                 return Finding::Hidden { node, hash, path };

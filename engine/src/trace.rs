@@ -41,6 +41,13 @@ impl TraceId {
     }
 }
 
+/// The key under which a node's off-chain database keeps what is shown of a trace of `steps` steps below `node`, whose hash
+/// is `hash`: the encoded hashes of the nodes that a reveal shows. The three say what these are, so that no other trace can
+/// put something else there.
+pub fn shown_key(steps: u64, node: NodeId, hash: &Hash) -> Vec<u8> {
+    (b"assay:shown", steps, node, hash).encode()
+}
+
 /// Levels of the tree over a trace of `steps` steps, which has `steps + 1` leaves.
 pub fn levels(steps: u64) -> u8 {
     let bits = u64::BITS.saturating_sub(steps.leading_zeros());

@@ -1,7 +1,6 @@
 //! What `jobs` and `disputes` share: a claim under dispute, and the rules it is disputed by.
 
 use crate::{JobId, VersionId};
-use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_core::H256;
@@ -89,16 +88,6 @@ pub struct DisputedClaim<AccountId, Balance, BlockNumber> {
     pub terms: DisputeTerms<Balance, BlockNumber>,
 }
 
-/// What a dispute decided about a job's claim.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo, MaxEncodedLen)]
-pub enum Verdict<AccountId> {
-    /// The claim is false. The challenger, if there is one, is rewarded.
-    Disproved {
-        /// Who is rewarded.
-        challenger: Option<AccountId>,
-    },
-}
-
 /// What `disputes` needs of `jobs`: the hooks through which a dispute holds and ends a claim.
 pub trait Claims<AccountId, Balance, BlockNumber> {
     /// The claim. `None` where there is none that can be judged: it never was, its window has passed
@@ -116,17 +105,11 @@ pub trait Claims<AccountId, Balance, BlockNumber> {
     /// The holds of the claim. Zero where there is no such claim.
     fn holds(claim: ClaimId) -> u32;
 
-    /// Ends the claim by `verdict`.
-    fn judge(claim: ClaimId, verdict: Verdict<AccountId>) -> DispatchResult;
+    /// Ends the claim, which is false, and rewards `challenger`.
+    fn disprove(claim: ClaimId, challenger: &AccountId) -> DispatchResult;
 
     /// Creates a claim inside its window that runs `program` for so many steps. `root` gives the trace
     /// root for a provider and a job.
     #[cfg(feature = "runtime-benchmarks")]
     fn benchmark_claim(program: H256, steps: u64, root: &dyn Fn(&AccountId, JobId) -> H256) -> ClaimId;
-}
-
-/// The key under which a node's off-chain database keeps what is shown of a trace below the node with
-/// this hash: the encoded hashes ten levels down.
-pub fn shown_key(node: &H256) -> Vec<u8> {
-    (b"assay:shown", node).encode()
 }

@@ -15,7 +15,7 @@ use sp_runtime::{traits::AtLeast32BitUnsigned, DispatchError, DispatchResult, Pe
 mod disputes;
 pub mod worker_key;
 
-pub use disputes::{shown_key, ClaimId, Claims, DisputeTerms, DisputedClaim, Verdict, MAX_REVEALS};
+pub use disputes::{ClaimId, Claims, DisputeTerms, DisputedClaim, MAX_REVEALS};
 
 /// Identifies a model: a family of versions under one owner.
 pub type ModelId = u32;

@@ -9,10 +9,10 @@ use assay_engine::{
     fraud::{FraudProof, Trace},
     limits::MAX_PUBLIC_STEPS,
     search::{Finding, Search},
-    trace::{NodeId, TraceId, TraceTree},
+    trace::{shown_key, NodeId, TraceId, TraceTree},
     Hash as StateHash, Machine,
 };
-use assay_primitives::{shown_key, ClaimId};
+use assay_primitives::ClaimId;
 use assay_runtime::{Hash, Runtime, RuntimeCall, RuntimeOrigin};
 use codec::{Decode, Encode};
 use frame_support::{assert_ok, dispatch::GetDispatchInfo, weights::Weight};
@@ -93,7 +93,8 @@ fn dispute(steps: u64) -> Vec<Spent> {
     dispute.send("challenge", Call::challenge { claim: dispute.id });
     loop {
         let search = Search::new(dispute.trace, &dispute.right);
-        match dispute.world.execute(|| search.find(shown)) {
+        let found = search.find(|node, hash| dispute.world.execute(|| shown(steps, node, hash)));
+        match found {
             Finding::Hidden { node, hash, path } => dispute.ask_and_reveal(node, hash, path),
             Finding::FalseStep {
                 step,
@@ -217,8 +218,8 @@ fn falsely_claimed(id: TraceId, states: &[StateHash], tree: &TraceTree) -> Claim
 }
 
 /// What the node's off-chain database has of a trace.
-fn shown(hash: &StateHash) -> Option<Vec<StateHash>> {
-    let key = shown_key(&Hash::from(*hash));
+fn shown(steps: u64, node: NodeId, hash: &StateHash) -> Option<Vec<StateHash>> {
+    let key = shown_key(steps, node, hash);
     let shown = sp_io::offchain::local_storage_get(StorageKind::PERSISTENT, &key)?;
     Vec::decode(&mut &shown[..]).ok()
 }

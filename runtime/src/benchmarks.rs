@@ -2,9 +2,7 @@
 
 use crate::{AllPalletsWithSystem, Disputes, Jobs, Models, Providers, Runtime};
 use alloc::{string::String, vec::Vec};
-use frame_benchmarking::{
-    add_benchmark, define_benchmarks, list_benchmark, BenchmarkBatch, BenchmarkConfig, BenchmarkList,
-};
+use frame_benchmarking::{define_benchmarks, BenchmarkBatch, BenchmarkConfig, BenchmarkList};
 use frame_support::traits::{StorageInfo, StorageInfoTrait, WhitelistedStorageKeys};
 
 define_benchmarks!(

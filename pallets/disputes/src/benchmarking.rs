@@ -386,10 +386,7 @@ mod benches {
     #[benchmark]
     fn due_return() {
         let (id, who) = asked::<T>();
-        assert_ok!(T::Claims::judge(
-            id,
-            assay_primitives::Verdict::Disproved { challenger: None }
-        ));
+        assert_ok!(T::Claims::disprove(id, &who));
         let now = late::<T>(id, &who);
 
         #[block]

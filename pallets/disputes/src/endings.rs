@@ -5,7 +5,7 @@ use crate::{
     WeightInfo,
 };
 use assay_agenda::Pace;
-use assay_primitives::{ClaimId, Claims, Verdict};
+use assay_primitives::{ClaimId, Claims};
 use frame_support::{
     storage::with_storage_layer,
     traits::{
@@ -121,9 +121,16 @@ impl<T: Config> Pallet<T> {
 
     /// Judges a claim whose provider did not reveal in time.
     fn judge_withheld(id: ClaimId, who: &T::AccountId) {
-        let challenger = Some(who.clone());
-        if let Err(error) = T::Claims::judge(id, Verdict::Disproved { challenger }) {
+        if let Err(error) = T::Claims::disprove(id, who) {
             log::error!(target: LOG, "{id:?} cannot be judged: {error:?}");
+            Self::unhold(id);
+        }
+    }
+
+    /// Ends the hold of a challenge that is gone.
+    fn unhold(id: ClaimId) {
+        if let Err(error) = T::Claims::unhold(id) {
+            log::error!(target: LOG, "{id:?} has no hold: {error:?}");
         }
     }
 
@@ -145,9 +152,7 @@ impl<T: Config> Pallet<T> {
                 (Ending::Withheld, bond, T::WeightInfo::due_withheld())
             }
             Due::Forfeit(claim) => {
-                if let Err(error) = T::Claims::unhold(id) {
-                    log::error!(target: LOG, "{id:?} has no hold: {error:?}");
-                }
+                Self::unhold(id);
                 let bond = Self::forfeit_bond(&who, challenge.bond, &claim);
                 (Ending::Abandoned, bond, T::WeightInfo::due_abandoned())
             }

@@ -8,7 +8,7 @@ use assay_engine::{
     trace::{NodeId, TraceId, TraceTree},
     Executor, Hash, Machine, Program, WasmiExecutor,
 };
-use assay_primitives::{ClaimId, Claims, DisputeTerms, DisputedClaim, Programs, Verdict};
+use assay_primitives::{ClaimId, Claims, DisputeTerms, DisputedClaim, Programs};
 use frame_support::{
     assert_ok, derive_impl, parameter_types,
     traits::{
@@ -118,7 +118,7 @@ pub struct TestClaim {
     pub window_end: u64,
     pub holds: u32,
     /// Who is rewarded, once it is judged.
-    pub judged: Option<Option<AccountId>>,
+    pub judged: Option<AccountId>,
 }
 
 thread_local! {
@@ -163,9 +163,8 @@ impl Claims<AccountId, Balance, u64> for TestClaims {
         Self::open(id).map_or(0, |claim| claim.holds)
     }
 
-    fn judge(id: ClaimId, verdict: Verdict<AccountId>) -> DispatchResult {
-        let Verdict::Disproved { challenger } = verdict;
-        Self::change(id, |claim| claim.judged = Some(challenger))
+    fn disprove(id: ClaimId, challenger: &AccountId) -> DispatchResult {
+        Self::change(id, |claim| claim.judged = Some(challenger.clone()))
     }
 
     #[cfg(feature = "runtime-benchmarks")]
@@ -310,9 +309,8 @@ impl Trial {
 
     /// What one who ran the program and knows what was revealed does next.
     pub fn look(&self) -> Finding {
-        let shown = |hash: &Hash| {
-            let shown = Reveals::<Test>::iter_prefix(self.id).find(|(_, reveal)| reveal.hash.0 == *hash);
-            let (node, reveal) = shown?;
+        let shown = |node, hash: &Hash| {
+            let reveal = Reveals::<Test>::get(self.id, node).filter(|reveal| reveal.hash.0 == *hash)?;
             matches!(reveal.state, RevealState::Shown { .. })
                 .then(|| self.tree.reveal(node).expect("is in the tree"))
         };
@@ -391,7 +389,7 @@ impl Trial {
     }
 
     /// Who was rewarded when the claim was judged.
-    pub fn judged(&self) -> Option<Option<AccountId>> {
+    pub fn judged(&self) -> Option<AccountId> {
         CLAIMS.with_borrow(|claims| claims[&self.id].judged.clone())
     }
 

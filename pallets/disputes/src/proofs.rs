@@ -11,7 +11,7 @@ use assay_engine::{
     memory::ProofNode,
     trace::TraceId,
 };
-use assay_primitives::{ClaimId, Claims, Programs, Verdict};
+use assay_primitives::{ClaimId, Claims, Programs};
 use frame_support::{
     dispatch::{DispatchErrorWithPostInfo, DispatchResultWithPostInfo, Pays, PostDispatchInfo},
     ensure,
@@ -115,12 +115,7 @@ impl<T: Config> Pallet<T> {
             rewarded: rewarded.clone(),
             fuel,
         });
-        T::Claims::judge(
-            id,
-            Verdict::Disproved {
-                challenger: Some(rewarded),
-            },
-        )
+        T::Claims::disprove(id, &rewarded)
     }
 
     /// Who is rewarded for the proof of `prover`: not who may have copied it from somebody that challenged

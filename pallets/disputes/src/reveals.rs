@@ -4,10 +4,10 @@ use crate::{types::*, Challenges, Config, Error, Event, Pallet, Reveals};
 use alloc::vec::Vec;
 use assay_engine::{
     limits::MAX_PUBLIC_STEPS,
-    trace::{node_of_shown, root_of_path, NodeId},
+    trace::{node_of_shown, root_of_path, shown_key, NodeId},
     Hash,
 };
-use assay_primitives::{shown_key, ClaimId};
+use assay_primitives::ClaimId;
 use codec::Encode;
 use frame_support::{
     ensure,
@@ -106,8 +106,9 @@ impl<T: Config> Pallet<T> {
         });
     }
 
-    /// Checks that `hashes` are what is below `node`, and that somebody waits for them.
-    fn check_reveal(id: ClaimId, node: NodeId, hashes: &[H256]) -> Result<RevealOf<T>, Error<T>> {
+    /// Checks that `hashes` are what is below `node`, and that somebody waits for them. Returns the reveal, and the steps of
+    /// the trace.
+    fn check_reveal(id: ClaimId, node: NodeId, hashes: &[H256]) -> Result<(RevealOf<T>, u64), Error<T>> {
         let claim = Self::disputed(id)?;
         let reveal = Reveals::<T>::get(id, node).ok_or(Error::<T>::NotAsked)?;
         let RevealState::Asked { until } = reveal.state else {
@@ -119,7 +120,7 @@ impl<T: Config> Pallet<T> {
             node_of_shown(claim.steps, node, hashes) == Some(reveal.hash.0),
             Error::<T>::WrongHashes
         );
-        Ok(reveal)
+        Ok((reveal, claim.steps))
     }
 
     pub(crate) fn authorize_reveal(
@@ -128,7 +129,7 @@ impl<T: Config> Pallet<T> {
         node: &NodeId,
         hashes: &Hashes,
     ) -> TransactionValidityWithRefund {
-        let reveal = Self::check_reveal(*id, *node, hashes).map_err(Rejected)?;
+        let (reveal, _) = Self::check_reveal(*id, *node, hashes).map_err(Rejected)?;
         let RevealState::Asked { until } = reveal.state else {
             return Err(Rejected(Error::<T>::AlreadyShown).into());
         };
@@ -143,8 +144,8 @@ impl<T: Config> Pallet<T> {
     }
 
     pub(crate) fn do_reveal(id: ClaimId, node: NodeId, hashes: Hashes) -> DispatchResult {
-        let mut reveal = Self::check_reveal(id, node, &hashes)?;
-        sp_io::offchain_index::set(&shown_key(&reveal.hash), &hashes.encode());
+        let (mut reveal, steps) = Self::check_reveal(id, node, &hashes)?;
+        sp_io::offchain_index::set(&shown_key(steps, node, &reveal.hash.0), &hashes.encode());
         reveal.state = RevealState::Shown { at: Self::now() };
         Reveals::<T>::insert(id, node, reveal);
         Self::deposit_event(Event::Shown {

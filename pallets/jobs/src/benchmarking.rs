@@ -408,15 +408,17 @@ mod benches {
 
     #[benchmark]
     fn due_prune() {
-        let output: Output = vec![1; MAX_OUTPUT_LEN as usize].try_into().unwrap();
-        Outputs::<T>::insert(7, output);
+        let id = claimed::<T>();
+        let now = next_due::<T>(id);
+        Pallet::<T>::serve(id, now);
+        assert!(Outputs::<T>::contains_key(id));
 
         #[block]
         {
-            Pallet::<T>::serve(7, 10u32.into());
+            Pallet::<T>::serve(id, now);
         }
 
-        assert!(!Outputs::<T>::contains_key(7));
+        assert!(!Outputs::<T>::contains_key(id));
     }
 
     impl_benchmark_test_suite!(

@@ -7,11 +7,12 @@ use assay_engine::{
     claim::{Claim, ClaimTerms, Ending, Opening},
     limits::{CHUNK_LEN, ENGINE_VERSION, MAX_OUTPUT_LEN},
     memory::ProofNode,
+    trace::{shown_key, NodeId},
     Status,
 };
 use assay_primitives::{
-    shown_key, worker_key::WorkerSignature, ClaimId, Claims, DisputedClaim, JobId, Price, ProviderOutcome,
-    Providers, Verdict, Versions,
+    worker_key::WorkerSignature, ClaimId, Claims, DisputedClaim, JobId, Price, ProviderOutcome, Providers,
+    Versions,
 };
 use codec::Encode;
 use frame_support::{
@@ -208,7 +209,8 @@ impl<T: Config> Pallet<T> {
 /// it with its own.
 fn show_trace(claim: &Claim) {
     if let Opening::Whole(leaves) = &claim.opening {
-        sp_io::offchain_index::set(&shown_key(&H256(claim.trace_root)), &leaves.encode());
+        let key = shown_key(claim.steps, NodeId::root(claim.steps), &claim.trace_root);
+        sp_io::offchain_index::set(&key, &leaves.encode());
     }
 }
 
@@ -292,8 +294,7 @@ impl<T: Config> Claims<T::AccountId, BalanceOf<T>, BlockNumberFor<T>> for Pallet
     }
 
     #[transactional]
-    fn judge(id: ClaimId, verdict: Verdict<T::AccountId>) -> DispatchResult {
-        let Verdict::Disproved { challenger } = verdict;
+    fn disprove(id: ClaimId, challenger: &T::AccountId) -> DispatchResult {
         let Claimed {
             job,
             provider,
@@ -305,12 +306,12 @@ impl<T: Config> Claims<T::AccountId, BalanceOf<T>, BlockNumberFor<T>> for Pallet
         ensure!(holds > 0 || now <= window_end, Error::<T>::WindowClosed);
         Self::unschedule(id.job, &job);
         Outputs::<T>::remove(id.job);
-        let slashed = Self::slash_disproved(&job, &provider, challenger.as_ref());
+        let slashed = Self::slash_disproved(&job, &provider, challenger);
         T::Providers::release(&provider, job.version, job.exposure, ProviderOutcome::Disproved);
         Self::deposit_event(Event::Disproved {
             job: id.job,
             provider: provider.clone(),
-            challenger,
+            challenger: challenger.clone(),
             slashed,
         });
         Self::retry_without(id.job, job, provider, now);
@@ -364,21 +365,11 @@ impl<T: Config> Pallet<T> {
 
     /// Slashes the provider of a false claim: a share to the challenger, a share to the requester,
     /// the rest burnt. Returns the plancks that it lost.
-    fn slash_disproved(
-        job: &JobOf<T>,
-        provider: &T::AccountId,
-        challenger: Option<&T::AccountId>,
-    ) -> BalanceOf<T> {
+    fn slash_disproved(job: &JobOf<T>, provider: &T::AccountId, challenger: &T::AccountId) -> BalanceOf<T> {
         let penalty = job.terms.disproof_penalty.mul_floor(job.exposure);
         let compensation = job.terms.compensation_share.mul_floor(penalty);
-        let reward = match challenger {
-            Some(_) => job.terms.challenger_share.mul_floor(penalty),
-            None => Zero::zero(),
-        };
-        let rewarded = match challenger {
-            Some(challenger) => T::Providers::slash(provider, reward, Some((challenger, reward))),
-            None => Zero::zero(),
-        };
+        let reward = job.terms.challenger_share.mul_floor(penalty);
+        let rewarded = T::Providers::slash(provider, reward, Some((challenger, reward)));
         let rest = penalty.saturating_sub(reward);
         let compensated = T::Providers::slash(provider, rest, Some((&job.requester, compensation)));
         rewarded.saturating_add(compensated)

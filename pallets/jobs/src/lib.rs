@@ -291,7 +291,7 @@ pub mod pallet {
             /// Whose claim it was.
             provider: T::AccountId,
             /// Who is rewarded.
-            challenger: Option<T::AccountId>,
+            challenger: T::AccountId,
             /// What the provider lost.
             slashed: BalanceOf<T>,
         },

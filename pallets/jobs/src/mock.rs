@@ -158,7 +158,7 @@ impl pallet_providers::Config for Test {
     type Versions = Models;
     type MinBond = MinBond;
     type OfferDeposit = OfferDeposit;
-    type UnbondingPeriod = ConstU64<6_000>;
+    type UnbondingPeriod = ConstU64<UNBONDING>;
     type LongestJob = ConstU64<4_800>;
     type MaxUnbonding = ConstU32<4>;
     type MaxOffersPerVersion = ConstU32<64>;
@@ -240,6 +240,9 @@ pub fn rules() -> ParametersOf<Test> {
 
 /// The exposure of a job with [`MAX_FEE`].
 pub const EXPOSURE: Balance = 3_000;
+
+/// Blocks from `unbond` to `withdraw`.
+pub const UNBONDING: u64 = 6_000;
 
 /// Builds the state in which a test starts: at block 1 there is a version, and providers that offer it.
 pub struct ExtBuilder {
@@ -347,6 +350,12 @@ pub fn check_jobs() {
             .filter(|job| job.state.provider() == Some(&who))
             .collect::<Vec<_>>();
         let record = pallet_providers::Providers::<Test>::get(&who);
+        let bonds = pallet_disputes::Challenges::<Test>::iter()
+            .filter(|(_, challenger, _)| *challenger == who)
+            .map(|(.., challenge)| challenge.bond)
+            .sum::<Balance>();
+        let held_bonds = Balances::balance_on_hold(&pallet_disputes::HoldReason::Bond.into(), &who);
+        assert_eq!(held_bonds, bonds);
         let (open, exposed) = record.map_or((0, 0), |record| (record.jobs as usize, record.exposed));
         assert_eq!(open, busy.len());
         assert_eq!(exposed, busy.iter().map(|job| job.exposure).sum::<Balance>());

@@ -5,6 +5,7 @@
 //! can take is burnt. Either way it is accounted for.
 
 use crate::{types::*, Agenda, Config, Event, HoldReason, Inputs, Jobs, Outputs, Pallet, Receipts};
+use assay_engine::trace::{shown_key, NodeId};
 use assay_primitives::{JobId, JobOutcome, OnJobEnd, Price, ProviderOutcome, Providers, Versions};
 use frame_support::{
     storage::with_storage_layer,
@@ -71,12 +72,17 @@ impl<T: Config> Pallet<T> {
         Self::end_unanswered(id, job, JobOutcome::Expired);
     }
 
-    /// Removes the output of a finished job.
+    /// Removes the output of a finished job, and from the nodes' off-chain databases what they have of its trace.
     pub(crate) fn prune_output(id: JobId) {
-        if Outputs::<T>::contains_key(id) {
-            Outputs::<T>::remove(id);
-            Self::deposit_event(Event::OutputPruned { job: id });
+        if !Outputs::<T>::contains_key(id) {
+            return;
         }
+        Outputs::<T>::remove(id);
+        if let Some(claim) = Receipts::<T>::get(id).and_then(|receipt| receipt.claim) {
+            let root = NodeId::root(claim.steps);
+            sp_io::offchain_index::clear(&shown_key(claim.steps, root, &claim.trace_root.0));
+        }
+        Self::deposit_event(Event::OutputPruned { job: id });
     }
 
     /// Removes what an open job has in state, leaves the receipt and tells who listens.

@@ -2,7 +2,7 @@
 
 use crate::{types::*, AssignedTo, Config, Jobs, Outputs, Pallet, Parameters, Receipts};
 use alloc::vec::Vec;
-use assay_primitives::{JobId, Providers, VersionId, VersionTerms, Versions};
+use assay_primitives::{Awaited, JobId, Providers, VersionId, VersionTerms, Versions};
 
 /// The most entries of a list that a view returns.
 pub const MAX_LISTED: usize = 1024;
@@ -11,7 +11,10 @@ impl<T: Config> Pallet<T> {
     /// What the providers that take jobs now ask for `version`, or what `provider` asks, cheapest
     /// first. Empty where there is no such version or nobody takes it now.
     pub fn quote(version: VersionId, provider: Option<T::AccountId>) -> Vec<QuoteOf<T>> {
-        let Some(terms) = T::Versions::terms(version).filter(|terms| !terms.deprecated) else {
+        let takes_jobs = |terms: &VersionTerms<_>| {
+            !terms.deprecated && T::Versions::awaited(version, Self::now()) != Awaited::Missing
+        };
+        let Some(terms) = T::Versions::terms(version).filter(takes_jobs) else {
             return Vec::new();
         };
         let parameters = Parameters::<T>::get();

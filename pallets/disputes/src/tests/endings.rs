@@ -39,7 +39,7 @@ fn provider_that_does_not_reveal_in_time_is_judged() {
         run_to(1 + REVEAL);
         assert_eq!(trial.judged(), None);
         run_to(2 + REVEAL);
-        assert_eq!(trial.judged(), Some(Some(CAROL)));
+        assert_eq!(trial.judged(), Some(CAROL));
         assert_eq!(endings(), [(CAROL, Ending::Withheld)]);
         assert_eq!(free(&CAROL), FUNDS);
         assert!(Reveals::<Test>::iter().next().is_none());

@@ -13,7 +13,7 @@ fn proof_needs_no_challenge_and_rewards_the_prover() {
     ExtBuilder.build_and_execute(|| {
         let trial = claim(0, 5, Some(3));
         assert_ok!(trial.prove(&DAVE, 2));
-        assert_eq!(trial.judged(), Some(Some(DAVE)));
+        assert_eq!(trial.judged(), Some(DAVE));
         let Event::FraudProven {
             step,
             prover,
@@ -164,7 +164,7 @@ fn who_challenged_in_an_earlier_block_is_rewarded_for_its_own_proof() {
         assert_ok!(trial.challenge(&CHRIS));
         run_to(2);
         assert_ok!(trial.prove(&CHRIS, 2));
-        assert_eq!(trial.judged(), Some(Some(CHRIS)));
+        assert_eq!(trial.judged(), Some(CHRIS));
     });
 }
 
@@ -176,7 +176,7 @@ fn who_copies_the_proof_of_a_challenger_does_not_take_its_reward() {
         assert_ok!(trial.challenge(&CHRIS));
         run_to(2);
         assert_ok!(trial.prove(&DAVE, 2));
-        assert_eq!(trial.judged(), Some(Some(CAROL)));
+        assert_eq!(trial.judged(), Some(CAROL));
 
         // Nor where it challenges in the very block.
         let trial = claim(1, 5, Some(3));
@@ -184,7 +184,7 @@ fn who_copies_the_proof_of_a_challenger_does_not_take_its_reward() {
         run_to(3);
         assert_ok!(trial.challenge(&DAVE));
         assert_ok!(trial.prove(&DAVE, 2));
-        assert_eq!(trial.judged(), Some(Some(CAROL)));
+        assert_eq!(trial.judged(), Some(CAROL));
     });
 }
 
@@ -194,7 +194,7 @@ fn who_challenges_in_the_block_of_the_proof_does_not_take_the_reward() {
         let trial = claim(0, 5, Some(3));
         assert_ok!(trial.challenge(&CAROL));
         assert_ok!(trial.prove(&DAVE, 2));
-        assert_eq!(trial.judged(), Some(Some(DAVE)));
+        assert_eq!(trial.judged(), Some(DAVE));
     });
 }
 
@@ -208,7 +208,7 @@ fn place_of_a_first_challenger_that_gave_up_goes_to_another() {
         run_to(2 + MOVE);
         assert_eq!(endings(), vec![(CAROL, Ending::Abandoned)]);
         assert_ok!(trial.prove(&DAVE, 2));
-        assert_eq!(trial.judged(), Some(Some(CHRIS)));
+        assert_eq!(trial.judged(), Some(CHRIS));
         assert_ok!(trial.settle(&CHRIS));
         assert!(FirstChallenger::<Test>::iter().next().is_none());
     });

@@ -1,11 +1,14 @@
 //! Reveals: what is asked for, and shown.
 
 use crate::{mock::*, *};
-use assay_engine::{search::Finding, trace::NodeId};
-use assay_primitives::shown_key;
+use assay_engine::{
+    search::Finding,
+    trace::{shown_key, NodeId},
+};
 use codec::Encode;
 use frame_support::{assert_noop, assert_ok};
 use sp_core::H256;
+use sp_runtime::transaction_validity::InvalidTransaction;
 
 #[test]
 fn node_that_was_asked_for_is_shown_to_everybody() {
@@ -55,7 +58,10 @@ fn what_is_shown_goes_to_the_off_chain_databases() {
         assert_ok!(trial.challenge(&CAROL));
         assert_ok!(trial.ask(&CAROL, trial.root()));
         assert_ok!(trial.reveal(trial.root()).expect("the pool takes it"));
-        (shown_key(&H256(trial.tree.root())), trial.shown(trial.root()))
+        (
+            shown_key(100, trial.root(), &trial.tree.root()),
+            trial.shown(trial.root()),
+        )
     });
     ext.persist_offchain_overlay();
     let kept = ext.offchain_db().get(&key);
@@ -96,7 +102,7 @@ fn two_reveals_find_the_false_step_of_a_trace_of_2000() {
         }
         assert!(matches!(trial.look(), Finding::FalseStep { step: 1500, .. }));
         assert_ok!(trial.prove(&CAROL, 1500));
-        assert_eq!(trial.judged(), Some(Some(CAROL)));
+        assert_eq!(trial.judged(), Some(CAROL));
         assert_ok!(trial.settle(&CAROL));
         assert!(Reveals::<Test>::iter().next().is_none());
         assert_eq!(free(&CAROL), FUNDS);
@@ -184,7 +190,7 @@ fn who_asks_in_time_for_what_was_just_shown_has_time_for_its_next_move() {
         run_to(1 + 2 * MOVE);
         assert!(endings().is_empty());
         assert_ok!(trial.prove(&CHRIS, 59));
-        assert_eq!(trial.judged(), Some(Some(CHRIS)));
+        assert_eq!(trial.judged(), Some(CHRIS));
     });
 }
 
@@ -220,11 +226,14 @@ fn reveal_of_other_hashes_or_what_nobody_asked_for_is_refused() {
         let mut forged = trial.shown(root);
         forged[5] = H256([1; 32]);
         assert_noop!(signed(root, forged.clone()), Error::<Test>::WrongHashes);
-        assert!(reveal(trial.id, root, forged).is_err());
+        // The number that the README tells to count.
+        let refused = |number| Some(InvalidTransaction::Custom(number).into());
+        assert_eq!(reveal(trial.id, root, forged).err(), refused(14));
         let short = trial.shown(root)[1..].to_vec();
         assert_noop!(signed(root, short), Error::<Test>::WrongHashes);
         assert_ok!(signed(root, trial.shown(root)));
         assert_noop!(signed(root, trial.shown(root)), Error::<Test>::AlreadyShown);
+        assert_eq!(reveal(trial.id, root, trial.shown(root)).err(), refused(12));
     });
 }
 

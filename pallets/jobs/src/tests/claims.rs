@@ -495,6 +495,7 @@ fn numbers_of_rejections_are_those_of_the_readme() {
         (12, Rejection::WrongRoot),
         (13, Rejection::NotTerminal),
         (14, Rejection::WrongOutput),
+        (15, Rejection::ParamsOnChain),
     ] {
         assert_eq!(u8::from(rejection), number);
         assert!(

@@ -34,14 +34,14 @@ pub fn look(job: JobId) -> Finding {
         steps: claim.steps,
         root: claim.trace_root.0,
     };
-    let is_shown = |hash: &Hash| {
-        let mut reveals = Reveals::<Test>::iter_prefix_values(claim_id(job));
-        reveals.any(|reveal| reveal.hash.0 == *hash && matches!(reveal.state, RevealState::Shown { .. }))
+    let is_shown = |node, hash: &Hash| {
+        Reveals::<Test>::get(claim_id(job), node)
+            .is_some_and(|reveal| reveal.hash.0 == *hash && matches!(reveal.state, RevealState::Shown { .. }))
     };
     let public = claim.steps <= assay_engine::limits::MAX_PUBLIC_STEPS;
-    Search::new(trace, &states).find(|hash| {
-        let known = public || is_shown(hash);
-        known.then(|| tree.reveal(NodeId::root(claim.steps))).flatten()
+    Search::new(trace, &states).find(|node, hash| {
+        let known = public || is_shown(node, hash);
+        known.then(|| tree.reveal(node)).flatten()
     })
 }
 
@@ -255,6 +255,25 @@ fn anothers_trace_of_the_same_job_is_useless() {
             let signature = signed_by(&mine, job, &copied);
             assert!(submit_unsigned(job, copied, signature).is_err());
         });
+}
+
+#[test]
+fn input_stays_in_state_as_long_as_a_claim_is_disputed() {
+    ExtBuilder::default().build_and_execute(|| {
+        let job = falsely_claimed(LONG);
+        let JobState::Claimed { window_end, .. } = state(job) else {
+            panic!("claimed")
+        };
+        run_to(window_end);
+        assert_ok!(challenge(&CAROL, job));
+        // As late as all can be.
+        let last = window_end + rules().dispute.longest();
+        while crate::Jobs::<Test>::contains_key(job) {
+            assert!(Inputs::<Test>::contains_key(job));
+            assert!(System::block_number() <= last);
+            run_blocks(1);
+        }
+    });
 }
 
 #[test]

@@ -10,7 +10,11 @@ use crate::{
 };
 use assay_engine::search::Finding;
 use assay_primitives::{ClaimId, Claims, Price, VersionId};
-use frame_support::traits::fungible::Inspect;
+use frame_support::{
+    assert_ok,
+    traits::fungible::{Inspect, InspectHold},
+};
+use pallet_disputes::Challenges;
 use proptest::prelude::*;
 use sp_core::Pair;
 use std::collections::BTreeMap;
@@ -507,10 +511,13 @@ proptest! {
 fn finish(ledger: &mut Ledger, issued: Balance) {
     MaxDuePerBlock::set(16);
     for _ in 0..160 {
+        if Agenda::<Test>::iter().next().is_none() && Challenges::<Test>::iter().next().is_none() {
+            break;
+        }
         run_blocks(1);
-        ledger.read();
+        check_money(ledger, issued);
+        check_jobs();
     }
-    check_money(ledger, issued);
     check_state();
     assert_eq!(crate::Jobs::<Test>::iter().count(), 0);
     assert_eq!(Inputs::<Test>::iter().count(), 0);
@@ -518,10 +525,43 @@ fn finish(ledger: &mut Ledger, issued: Balance) {
     assert_eq!(AssignedTo::<Test>::iter().count(), 0);
     assert_eq!(Agenda::<Test>::iter().count(), 0);
     assert_eq!(Receipts::<Test>::iter().count() as u64, NextJobId::<Test>::get());
-    assert_eq!(pallet_disputes::Challenges::<Test>::iter().count(), 0);
+    assert_eq!(Challenges::<Test>::iter().count(), 0);
     assert_eq!(pallet_disputes::Reveals::<Test>::iter().count(), 0);
     assert_eq!(pallet_disputes::Agenda::<Test>::iter().count(), 0);
     for provider in PROVIDERS {
         assert_eq!(exposed(&provider), 0);
+        leave(&provider);
+    }
+    check_money(ledger, issued);
+    check_state();
+}
+
+/// With nothing open a provider can go, with all of its stake.
+fn leave(provider: &AccountId) {
+    use pallet_providers::{Call, OffersOf, Providers};
+    let call = |call: Call<Test>| dispatch(provider, call);
+    for version in OffersOf::<Test>::get(provider) {
+        assert_ok!(call(Call::remove_offer { version }));
+    }
+    let later = || System::set_block_number(System::block_number() + UNBONDING + 1);
+    later();
+    let _ = call(Call::withdraw {});
+    if let Some(record) = Providers::<Test>::get(provider) {
+        if record.bonded == 0 {
+            assert_ok!(call(Call::deregister {}));
+        } else {
+            assert_ok!(call(Call::unbond {
+                amount: record.bonded
+            }));
+            later();
+            assert_ok!(call(Call::withdraw {}));
+        }
+    }
+    assert!(!Providers::<Test>::contains_key(provider));
+    for reason in [
+        pallet_providers::HoldReason::Bond,
+        pallet_providers::HoldReason::Offer,
+    ] {
+        assert_eq!(Balances::balance_on_hold(&reason.into(), provider), 0);
     }
 }

@@ -4,11 +4,11 @@ use crate::{
     mock::{Jobs, *},
     *,
 };
-use assay_primitives::{Claims, JobOutcome, Verdict};
+use assay_primitives::{Claims, JobOutcome};
 use frame_support::{assert_noop, assert_ok};
 
-fn judge(job: u64, challenger: Option<AccountId>) -> sp_runtime::DispatchResult {
-    Jobs::judge(claim_id(job), Verdict::Disproved { challenger })
+fn disprove(job: u64, challenger: &AccountId) -> sp_runtime::DispatchResult {
+    Jobs::disprove(claim_id(job), challenger)
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn hold_fails_after_the_window_though_the_agenda_is_late() {
         let job = claimed(&ALICE, ANSWER);
         System::set_block_number(11);
         assert_noop!(Jobs::hold(claim_id(job)), Error::<Test>::WindowClosed);
-        assert_noop!(judge(job, None), Error::<Test>::WindowClosed);
+        assert_noop!(disprove(job, &CAROL), Error::<Test>::WindowClosed);
     });
 }
 
@@ -73,10 +73,10 @@ fn holds_fail_where_there_is_no_claim_or_no_job() {
         let job = assigned(&ALICE, ANSWER);
         assert_noop!(Jobs::hold(claim_id(job)), Error::<Test>::NotClaimed);
         assert_noop!(Jobs::unhold(claim_id(job)), Error::<Test>::NotClaimed);
-        assert_noop!(judge(job, None), Error::<Test>::NotClaimed);
+        assert_noop!(disprove(job, &CAROL), Error::<Test>::NotClaimed);
         assert_noop!(Jobs::hold(claim_id(9)), Error::<Test>::NotFound);
         assert_noop!(Jobs::unhold(claim_id(9)), Error::<Test>::NotFound);
-        assert_noop!(judge(9, None), Error::<Test>::NotFound);
+        assert_noop!(disprove(9, &CAROL), Error::<Test>::NotFound);
     });
 }
 
@@ -127,7 +127,7 @@ fn false_claim_passes_until_it_is_disproved() {
             );
             let (issued, alice, carol) = (Balances::total_issuance(), free(&ALICE), free(&CAROL));
             events();
-            assert_ok!(judge(job, Some(CAROL)));
+            assert_ok!(disprove(job, &CAROL));
             // The whole exposure of 3000: a fifth to the challenger, a quarter to the requester.
             assert_eq!(stake(&liar), BOND - EXPOSURE);
             assert_eq!(exposed(&liar), 0);
@@ -141,7 +141,7 @@ fn false_claim_passes_until_it_is_disproved() {
                     Event::Disproved {
                         job,
                         provider: liar.clone(),
-                        challenger: Some(CAROL),
+                        challenger: CAROL,
                         slashed: EXPOSURE
                     },
                     Event::Requeued { job, until: 12 },
@@ -156,18 +156,6 @@ fn false_claim_passes_until_it_is_disproved() {
 }
 
 #[test]
-fn verdict_without_a_challenger_burns_its_share() {
-    ExtBuilder::default().build_and_execute(|| {
-        let job = claimed(&ALICE, ANSWER);
-        let (issued, alice) = (Balances::total_issuance(), free(&ALICE));
-        assert_ok!(judge(job, None));
-        assert_eq!(stake(&PAUL), BOND - EXPOSURE);
-        assert_eq!(free(&ALICE), alice + 750);
-        assert_eq!(Balances::total_issuance(), issued - 2_250);
-    });
-}
-
-#[test]
 fn verdict_ends_every_hold() {
     ExtBuilder::default()
         .providers(&[PAUL, PETE])
@@ -176,7 +164,7 @@ fn verdict_ends_every_hold() {
             assert_ok!(Jobs::hold(claim_id(job)));
             assert_ok!(Jobs::hold(claim_id(job)));
             run_to(15);
-            assert_ok!(judge(job, None));
+            assert_ok!(disprove(job, &CAROL));
             assert_noop!(Jobs::unhold(claim_id(job)), Error::<Test>::NotClaimed);
             run_blocks(1);
             assert_ok!(submit(job));
@@ -190,7 +178,7 @@ fn verdict_on_the_last_attempt_ends_the_job_and_refunds_it() {
         .rules(|rules| rules.max_attempts = 1)
         .build_and_execute(|| {
             let job = claimed(&ALICE, ANSWER);
-            assert_ok!(judge(job, Some(CAROL)));
+            assert_ok!(disprove(job, &CAROL));
             assert_eq!(receipt(job).outcome, JobOutcome::Expired);
             assert_eq!(free(&ALICE), FUNDS + 750);
         });
@@ -208,7 +196,7 @@ fn who_slashes_itself_loses_at_least_half() {
         let job = request_with(&PAUL, ANSWER, MAX_FEE, Some(PAUL));
         run_blocks(1);
         assert_ok!(submit(job));
-        assert_ok!(judge(job, Some(PAUL)));
+        assert_ok!(disprove(job, &PAUL));
         assert_eq!(total(&PAUL), before - EXPOSURE / 2);
     });
 }
@@ -220,14 +208,13 @@ fn claim_of_an_earlier_attempt_cannot_be_held_or_judged() {
         .build_and_execute(|| {
             let job = claimed(&ALICE, ANSWER);
             let first = claim_id(job);
-            assert_ok!(judge(job, None));
+            assert_ok!(disprove(job, &CAROL));
             run_blocks(1);
             assert_ok!(submit(job));
             assert_ne!(claim_id(job), first);
             assert_eq!(Jobs::disputed(first), None);
             assert_noop!(Jobs::hold(first), Error::<Test>::NotClaimed);
-            let verdict = Verdict::Disproved { challenger: None };
-            assert_noop!(Jobs::judge(first, verdict), Error::<Test>::NotClaimed);
+            assert_noop!(Jobs::disprove(first, &CAROL), Error::<Test>::NotClaimed);
             assert!(matches!(state(job), JobState::Claimed { holds: 0, .. }));
         });
 }
@@ -259,9 +246,8 @@ fn disputed_claim_is_shown_as_it_came_in_as_long_as_it_can_be_judged() {
 }
 
 #[test]
-fn trace_that_is_public_whole_goes_to_the_off_chain_databases() {
-    use assay_engine::trace::TraceTree;
-    use assay_primitives::shown_key;
+fn trace_that_is_public_whole_is_in_the_off_chain_databases_as_long_as_the_output() {
+    use assay_engine::trace::{shown_key, NodeId, TraceTree};
     for (mode, public) in [(ANSWER, true), (LONG, false)] {
         let mut ext = ExtBuilder::default().build();
         let claim = ext.execute_with(|| {
@@ -271,9 +257,12 @@ fn trace_that_is_public_whole_goes_to_the_off_chain_databases() {
             claim
         });
         ext.persist_offchain_overlay();
-        let key = shown_key(&sp_core::H256(claim.trace_root));
+        let key = shown_key(claim.steps, NodeId::root(claim.steps), &claim.trace_root);
         let kept = ext.offchain_db().get(&key);
         assert_eq!(kept.is_some(), public);
+        ext.execute_with(|| run_to(18));
+        ext.persist_offchain_overlay();
+        assert_eq!(ext.offchain_db().get(&key), None, "with the output");
         if let Some(kept) = kept {
             let leaves = codec::Decode::decode(&mut &kept[..]).expect("hashes");
             assert_eq!(TraceTree::over(leaves).root(), claim.trace_root);

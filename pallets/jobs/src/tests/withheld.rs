@@ -147,7 +147,9 @@ fn frozen_version_takes_no_jobs_until_the_part_is_shown() {
         let origin = RuntimeOrigin::signed(ALICE);
         let refused = Jobs::request(origin, VERSION, input(ANSWER, 7), MAX_FEE, None);
         assert_noop!(refused, Error::<Test>::VersionFrozen);
+        assert_eq!(Jobs::quote(VERSION, None), vec![]);
         show_chunks();
+        assert_ne!(Jobs::quote(VERSION, None), vec![]);
         request(&ALICE, ANSWER);
     });
 }
