@@ -3,15 +3,16 @@
 mod world;
 
 use assay_engine::{
-    claim::Claim,
+    claim::{Claim, Opening},
     limits::ENGINE_VERSION,
     memory::Region,
-    trace::{NodeId, TraceTree},
+    trace::{shown_key, NodeId, TraceTree},
     Hash as StateHash, Machine,
 };
-use assay_primitives::{shown_key, worker_key::WorkerPair, ClaimId, JobId, JobOutcome};
+use assay_primitives::{worker_key::WorkerPair, ClaimId, JobId, JobOutcome};
 use assay_runtime::{
-    constants::UNIT, AccountId, Balances, Disputes, Executive, Hash, Jobs, Runtime, RuntimeOrigin, Worker,
+    constants::UNIT, AccountId, Balances, Disputes, Executive, Hash, Jobs, Providers, Runtime, RuntimeOrigin,
+    Worker,
 };
 use codec::Encode;
 use frame_support::{
@@ -25,9 +26,10 @@ use frame_support::{
 use pallet_disputes::{Challenges, HoldReason, Reveals};
 use pallet_jobs::JobState;
 use sp_core::{crypto::Pair, offchain::StorageKind};
+use sp_io::hashing::blake2_256;
 use sp_keyring::Sr25519Keyring::{Bob, Charlie, Dave};
 use sp_runtime::{DispatchError, Perbill};
-use world::{run, submit_claim, trace_of_bob, worker_key, World, KEPT};
+use world::{run, submit_claim, trace_of_bob, worker_key, World, KEPT, PRICE, VERSION};
 
 const LONG: u64 = 100;
 
@@ -118,7 +120,7 @@ fn kept_trace(world: &mut World, job: JobId) -> Option<Vec<u8>> {
     world.execute(|| sp_io::offchain::local_storage_get(StorageKind::PERSISTENT, &key))
 }
 
-/// Lets the node have kept these state hashes of its own run.
+/// Lets the node have had these state hashes from its own run.
 fn keep_trace(world: &mut World, job: JobId, states: &[StateHash]) {
     const TRACED: u8 = 2;
     world.execute(|| {
@@ -129,10 +131,20 @@ fn keep_trace(world: &mut World, job: JobId, states: &[StateHash]) {
             record.version,
             record.input_hash,
         );
-        let task = task.using_encoded(sp_io::hashing::blake2_256);
-        let kept = (task, TRACED, states.to_vec()).encode();
+        let task = task.using_encoded(blake2_256);
+        let seal = (task, TRACED, states.to_vec()).using_encoded(blake2_256);
+        let kept = (seal, TRACED, states.to_vec()).encode();
         sp_io::offchain::local_storage_set(StorageKind::PERSISTENT, &worker_key("trace", job), &kept);
     });
+}
+
+/// Changes one bit of what the node keeps of its own run.
+fn damage_trace(world: &mut World, job: JobId) {
+    let mut kept = kept_trace(world, job).unwrap();
+    let middle = kept.len() / 2;
+    kept[middle] ^= 1;
+    let key = worker_key("trace", job);
+    world.execute(|| sp_io::offchain::local_storage_set(StorageKind::PERSISTENT, &key, &kept));
 }
 
 #[test]
@@ -230,7 +242,18 @@ fn watcher_whose_own_data_is_broken_accuses_nobody() {
 }
 
 #[test]
-fn watcher_whose_kept_run_is_damaged_accuses_nobody_and_runs_again() {
+fn damaged_record_of_the_watchers_run_is_not_read() {
+    let mut world = watched(LONG, 100 * UNIT);
+    let job = world.assigned_job(4);
+    claim(&mut world, job, run(LONG, 4));
+    keep_trace(&mut world, job, &run(LONG, 4).0);
+    damage_trace(&mut world, job);
+    assert_eq!(block(&mut world), 0);
+    assert!(world.logged("the claim is right"));
+}
+
+#[test]
+fn watcher_whose_own_run_was_wrong_accuses_nobody_and_runs_again() {
     let mut world = watched(3, 100 * UNIT);
     let job = world.assigned_job(4);
     claim(&mut world, job, run(3, 4));
@@ -255,7 +278,7 @@ fn claim_of_an_abandoned_fork_speaks_for_no_other() {
     world.execute(|| {
         // On the other fork its leaves are shown.
         let leaves = id.leaves(&states).collect::<Vec<_>>().encode();
-        let key = shown_key(&Hash::from(right.trace_root));
+        let key = shown_key(3, NodeId::root(3), &right.trace_root);
         sp_io::offchain::local_storage_set(StorageKind::PERSISTENT, &key, &leaves);
         let _ = with_transaction(|| {
             submit_claim(job, right);
@@ -273,13 +296,134 @@ fn claim_of_an_abandoned_fork_speaks_for_no_other() {
 fn watcher_that_lost_its_challenge_does_not_challenge_again() {
     let mut world = watched(LONG, 100 * UNIT);
     let job = world.assigned_job(4);
+    let id = ClaimId { job, attempt: 0 };
+    world.execute(|| lengthen_window(job));
     claim(&mut world, job, lie(LONG, 4));
     assert_eq!(block(&mut world), 1);
-    assert_eq!(block(&mut world), 1);
-    // As if it had not moved in time.
-    world.execute(|| Challenges::<Runtime>::remove(ClaimId { job, attempt: 0 }, watcher()));
+    world.work();
+    world.pool.write().transactions.clear();
+    // It does not move in time.
+    while world.execute(|| Challenges::<Runtime>::contains_key(id, watcher())) {
+        world.next_block();
+    }
+    world.clock.pass(60_000);
     assert_eq!(block(&mut world), 0);
     assert!(world.logged("this node challenged the claim and lost"));
+}
+
+/// Gives challengers of `job` so much time that one can lose, and challenge again.
+fn lengthen_window(job: JobId) {
+    pallet_jobs::Jobs::<Runtime>::mutate(job, |record| {
+        record.as_mut().unwrap().terms.challenge_window = 1_000;
+    });
+}
+
+#[test]
+fn challenge_that_was_on_another_fork_is_made_again() {
+    let mut world = watched(LONG, 100 * UNIT);
+    let job = world.assigned_job(4);
+    let id = ClaimId { job, attempt: 0 };
+    claim(&mut world, job, lie(LONG, 4));
+    let now = world.block;
+    world.execute(|| {
+        let _ = with_transaction(|| {
+            assert_ok!(Disputes::challenge(RuntimeOrigin::signed(watcher()), id));
+            Worker::offchain_worker(now);
+            TransactionOutcome::Rollback(Ok::<(), DispatchError>(()))
+        });
+    });
+    // The worker asked on that fork.
+    world.pool.write().transactions.clear();
+    assert_eq!(block(&mut world), 1);
+    assert_eq!(bonded(&mut world), 10 * UNIT);
+}
+
+#[test]
+fn watcher_that_serves_the_version_no_more_goes_on_with_its_challenge() {
+    let mut world = watched(3, 100 * UNIT);
+    let job = world.assigned_job(4);
+    let dave = || RuntimeOrigin::signed(Dave.to_account_id());
+    world.execute(|| {
+        let pair = WorkerPair::from_string("//Watcher", None).unwrap();
+        let proof = pair.sign(&Providers::worker_proof_message(&Dave.to_account_id()));
+        assert_ok!(Providers::register(dave(), pair.public(), 10_000 * UNIT, proof));
+        assert_ok!(Providers::set_offer(dave(), VERSION, PRICE, 8));
+    });
+    claim(&mut world, job, lie(3, 4));
+    assert_eq!(block(&mut world), 1);
+    world.execute(|| {
+        assert_ok!(Providers::remove_offer(dave(), VERSION));
+    });
+    assert_eq!(block(&mut world), 1);
+    assert!(is_disproved(&mut world, job));
+}
+
+#[test]
+fn watcher_with_two_keys_stays_with_the_one_that_challenged() {
+    for keys in [["//Watcher", "//Other"], ["//Other", "//Watcher"]] {
+        let mut world = World::with_steps(3).with_keys(&keys);
+        world
+            .execute(|| Balances::mint_into(&watcher(), 100 * UNIT))
+            .unwrap();
+        let job = world.assigned_job(4);
+        claim(&mut world, job, lie(3, 4));
+        assert_eq!(block(&mut world), 1);
+        assert_eq!(bonded(&mut world), 10 * UNIT);
+        // Anybody can make an account of the other key.
+        let other = WorkerPair::from_string("//Other", None).unwrap().public();
+        let other = AccountId::from(<[u8; 32]>::from(sp_core::sr25519::Public::from(other)));
+        world.execute(|| Balances::mint_into(&other, 50 * UNIT)).unwrap();
+        assert_eq!(block(&mut world), 1);
+        assert!(is_disproved(&mut world, job));
+    }
+}
+
+#[test]
+fn what_is_shown_of_one_node_does_not_hide_what_is_below_another() {
+    const STEPS: u64 = 1_500;
+    let mut world = watched(STEPS, 100 * UNIT);
+    let job = world.assigned_job(4);
+    let (trace, id) = (trace_of_bob(job), ClaimId { job, attempt: 0 });
+    let (states, mut machine) = run(STEPS, 4);
+    let mut leaves = trace.leaves(&states).collect::<Vec<_>>();
+    // A node over two leaves gets the hash of the one over the last leaf, beside which there is nothing.
+    let nothing = TraceTree::over(leaves[..3].to_vec()).path(2)[0];
+    (leaves[900], leaves[901]) = (leaves[1_500], nothing);
+    let tree = TraceTree::over(leaves);
+    let [false_one, last_one] = [450, 750].map(|index| NodeId { height: 1, index });
+    assert_eq!(tree.node(false_one), tree.node(last_one));
+    let claim = Claim {
+        trace_root: tree.root(),
+        opening: Opening::Ends {
+            first: tree.path(0),
+            last: tree.path(STEPS),
+        },
+        ..Claim::new(trace, &states, &mut machine).unwrap()
+    };
+    world.execute(|| submit_claim(job, claim));
+
+    // The provider's friend asks for the last leaf, and both are shown in one block.
+    let friend = || RuntimeOrigin::signed(Charlie.to_account_id());
+    let ask = |world: &mut World, node| {
+        let path = tree.path_of(node).into_iter().map(Hash::from).collect::<Vec<_>>();
+        let hash = Hash::from(tree.node(node).unwrap());
+        world.execute(|| {
+            assert_ok!(Disputes::ask(friend(), id, node, hash, path.try_into().unwrap()));
+        });
+    };
+    world.execute(|| {
+        assert_ok!(Disputes::challenge(friend(), id));
+    });
+    assert_eq!(block(&mut world), 1);
+    ask(&mut world, NodeId::root(STEPS));
+    assert_eq!(block(&mut world), 1);
+    reveal(&mut world, job, &tree, NodeId::root(STEPS));
+    assert_eq!(block(&mut world), 1);
+    ask(&mut world, last_one);
+    reveal(&mut world, job, &tree, false_one);
+    reveal(&mut world, job, &tree, last_one);
+    assert_eq!(block(&mut world), 1);
+    assert!(is_disproved(&mut world, job));
 }
 
 #[test]
@@ -288,7 +432,7 @@ fn watcher_that_has_not_seen_what_was_shown_accuses_nobody() {
     let job = world.assigned_job(4);
     let tree = claim(&mut world, job, lie(3, 4));
     world.execute(|| {
-        let key = shown_key(&Hash::from(tree.root()));
+        let key = shown_key(3, NodeId::root(3), &tree.root());
         sp_io::offchain::local_storage_clear(StorageKind::PERSISTENT, &key);
     });
     assert_eq!(block(&mut world), 0);
@@ -422,10 +566,23 @@ fn accused_provider_reveals_before_it_runs_other_jobs() {
 }
 
 #[test]
-fn accused_provider_that_lost_its_records_runs_again_and_reveals() {
+fn accused_provider_whose_records_are_lost_or_damaged_runs_again_and_reveals() {
+    for spoil in [forget as fn(&mut World, JobId), damage_trace] {
+        let (mut world, id) = claimed_long();
+        spoil(&mut world, id.job);
+        accuse(&mut world, id);
+        assert_eq!(block(&mut world), 1);
+        assert!(world.execute(|| Disputes::owed_reveals(id)).is_empty());
+    }
+}
+
+#[test]
+fn accused_provider_whose_kept_run_is_another_runs_again_and_reveals() {
     let (mut world, id) = claimed_long();
-    forget(&mut world, id.job);
+    keep_trace(&mut world, id.job, &run(LONG, 5).0);
     accuse(&mut world, id);
+    assert_eq!(block(&mut world), 0);
+    assert!(world.logged("has another trace than the claim"));
     assert_eq!(block(&mut world), 1);
     assert!(world.execute(|| Disputes::owed_reveals(id)).is_empty());
 }

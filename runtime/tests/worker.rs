@@ -9,13 +9,16 @@ use assay_primitives::{
 use assay_runtime::{
     constants::UNIT, AccountId, Executive, Hash, Runtime, RuntimeCall, UncheckedExtrinsic, Worker,
 };
-use codec::Decode;
+use codec::{Decode, Encode};
 use frame_support::traits::Hooks;
-use sp_core::crypto::Pair;
+use sp_core::{
+    crypto::Pair,
+    offchain::{StorageKind, Timestamp},
+};
 use sp_keyring::Sr25519Keyring::Bob;
 use sp_keystore::{testing::MemoryKeystore, Keystore, KeystoreExt};
 use std::sync::Arc;
-use world::{request, World, VERSION};
+use world::{request, worker_key, World, VERSION};
 
 #[test]
 fn assigned_job_is_run_claimed_and_becomes_final() {
@@ -90,6 +93,40 @@ fn long_run_goes_on_in_the_next_block() {
     assert!(!world.keeps(job));
 }
 
+/// Lets another worker have a lock until a time in milliseconds.
+fn hold(world: &mut World, key: Vec<u8>, until: u64) {
+    let until = Timestamp::from_unix_millis(until).encode();
+    world.execute(|| sp_io::offchain::local_storage_set(StorageKind::PERSISTENT, &key, &until));
+}
+
+#[test]
+fn job_that_another_worker_has_is_left_to_it() {
+    let mut world = World::new();
+    let job = world.assigned_job(4);
+    hold(&mut world, worker_key("lock", job), 20_000);
+    world.work();
+    assert!(!world.logged("running"));
+    assert_eq!(world.submitted(), 0);
+    world.clock.pass(20_001);
+    world.work();
+    assert_eq!(world.apply_pool(), 1);
+}
+
+#[test]
+fn job_waits_for_a_slot_and_says_so() {
+    let mut world = World::new();
+    world.assigned_job(4);
+    for slot in 0..4u8 {
+        hold(&mut world, (b"assay:worker", ("slot", slot)).encode(), 20_000);
+    }
+    world.work();
+    assert!(world.logged("job 0: not taken: other jobs take all slots, it waits"));
+    assert_eq!(world.submitted(), 0);
+    world.clock.pass(20_001);
+    world.work();
+    assert_eq!(world.apply_pool(), 1);
+}
+
 #[test]
 fn worker_of_an_older_block_leaves_the_work_to_that_of_a_newer() {
     let mut world = World::new();
@@ -132,7 +169,7 @@ fn job_waits_for_params_that_the_node_has_not() {
     let job = world.assigned_job(4);
     let key = pallet_models::segment_key(0, 1);
     let segment = world.execute(|| {
-        let kind = sp_core::offchain::StorageKind::PERSISTENT;
+        let kind = StorageKind::PERSISTENT;
         let segment = sp_io::offchain::local_storage_get(kind, &key).unwrap();
         sp_io::offchain::local_storage_clear(kind, &key);
         segment
@@ -144,7 +181,7 @@ fn job_waits_for_params_that_the_node_has_not() {
     assert!(!world.logged("not taken"), "a reason is said once");
 
     world.execute(|| {
-        let kind = sp_core::offchain::StorageKind::PERSISTENT;
+        let kind = StorageKind::PERSISTENT;
         sp_io::offchain::local_storage_set(kind, &key, &segment);
     });
     world.work();
@@ -157,7 +194,7 @@ fn job_with_damaged_params_is_not_claimed() {
     let mut world = World::new();
     world.assigned_job(4);
     world.execute(|| {
-        let kind = sp_core::offchain::StorageKind::PERSISTENT;
+        let kind = StorageKind::PERSISTENT;
         sp_io::offchain::local_storage_set(kind, &pallet_models::segment_key(0, 1), &[8]);
     });
     world.work();
@@ -214,7 +251,7 @@ fn request_of_the_runtime_is_a_call_that_clients_can_encode() {
     });
     // Pallet 42, call 0, version, a vector of one byte, a compact amount, nobody named.
     let expected = [&[42, 0, 0, 0, 0, 0, 4, 1, 7][..], &UNIT.to_le_bytes()[..5], &[0]].concat();
-    assert_eq!(codec::Encode::encode(&call), expected);
+    assert_eq!(call.encode(), expected);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Defends the node's own claims: reveals what challengers ask for.
 
-use crate::{claims::OpenClaim, reason::Reason, task::Outcome, Config, Pallet, LOG_TARGET};
+use crate::{claims::OpenClaim, reason::Reason, record::Purpose, task::Outcome, Config, Pallet, LOG_TARGET};
 use alloc::vec::Vec;
 use assay_engine::trace::TraceTree;
 use codec::Encode;
@@ -19,6 +19,8 @@ impl<T: Config> Pallet<T> {
         };
         let tree = TraceTree::new(claim.trace.id, &states);
         if tree.root() != claim.trace.root {
+            // The next block's worker runs again.
+            claim.task.store.clear_progress(Purpose::Trace);
             return Err(Reason::OwnTraceDiffers);
         }
         for reveal in owed {

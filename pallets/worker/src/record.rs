@@ -13,6 +13,7 @@ use assay_primitives::{ClaimId, JobId};
 use codec::{Decode, Encode};
 use core::fmt;
 use sp_core::offchain::Timestamp;
+use sp_io::hashing::blake2_256;
 use sp_runtime::offchain::{
     storage::StorageValueRef,
     storage_lock::{StorageLock, Time},
@@ -153,7 +154,7 @@ struct Sent {
 /// The off-chain storage of one job.
 pub(crate) struct JobStore {
     job: JobId,
-    /// Names what the job asks of whom. What is kept of another task is not read.
+    /// Names what the job asks of whom.
     task: Hash,
 }
 
@@ -181,20 +182,30 @@ impl JobStore {
         Self { job, task }
     }
 
+    fn progress_key(&self, purpose: Purpose) -> Vec<u8> {
+        key((purpose.name(), self.job))
+    }
+
+    /// Names the task and `progress`, so that nothing is read that was damaged, or belongs to another task.
+    fn seal(&self, progress: &Progress) -> Hash {
+        (self.task, progress).using_encoded(blake2_256)
+    }
+
     /// How far the run for `purpose` is.
     pub fn progress(&self, purpose: Purpose) -> Option<Progress> {
-        let (task, progress) = read::<(Hash, Progress)>(&key((purpose.name(), self.job)))?;
-        (task == self.task).then_some(progress)
+        let (seal, progress) = read::<(Hash, Progress)>(&self.progress_key(purpose))?;
+        (seal == self.seal(&progress)).then_some(progress)
     }
 
     /// Forgets how far the run for `purpose` is.
     pub fn clear_progress(&self, purpose: Purpose) {
-        StorageValueRef::persistent(&key((purpose.name(), self.job))).clear();
+        StorageValueRef::persistent(&self.progress_key(purpose)).clear();
     }
 
     /// Keeps how far the run for `purpose` is.
     pub fn set_progress(&self, purpose: Purpose, progress: Progress) {
-        StorageValueRef::persistent(&key((purpose.name(), self.job))).set(&(self.task, progress));
+        let seal = self.seal(&progress);
+        StorageValueRef::persistent(&self.progress_key(purpose)).set(&(seal, progress));
     }
 
     /// Whether a transaction with this hash is to be submitted now. Counts as submitted from now on.
@@ -218,15 +229,17 @@ impl JobStore {
         true
     }
 
-    /// Keeps that the node challenged `claim`.
-    pub fn set_challenged(&self, claim: ClaimId) {
+    /// Keeps that the node has an open challenge of `claim`, in which the next move comes up to block `until`.
+    pub fn set_challenged<BlockNumber: Encode>(&self, claim: ClaimId, until: BlockNumber) {
         let place = key(("challenged", self.job));
-        StorageValueRef::persistent(&place).set(&claim);
+        StorageValueRef::persistent(&place).set(&(claim, until));
     }
 
-    /// Whether the node challenged `claim`.
-    pub fn has_challenged(&self, claim: ClaimId) -> bool {
-        read(&key(("challenged", self.job))) == Some(claim)
+    /// Whether the node had a challenge of `claim`, and the time of its last known move has passed by block `now`. One that
+    /// is gone before its time was on another fork.
+    pub fn has_lost<BlockNumber: Decode + Ord>(&self, claim: ClaimId, now: BlockNumber) -> bool {
+        read::<(ClaimId, BlockNumber)>(&key(("challenged", self.job)))
+            .is_some_and(|(challenged, until)| challenged == claim && now > until)
     }
 
     /// Keeps `reason`. True where it is another one than before.

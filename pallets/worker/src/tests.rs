@@ -1,11 +1,15 @@
 //! Tests of what survives a restart. `runtime/tests/worker.rs` tests the worker in the real runtime.
 
 use crate::{
+    claims::is_chosen,
     reason::Reason,
     record::{forget_others, job_lock_key, lock, Checkpoint, JobStore, Progress, Purpose, Written},
 };
 use assay_engine::{memory::Region, Executor, Hash, Machine, Program, Status, WasmiExecutor};
-use sp_core::offchain::{testing::TestOffchainExt, OffchainDbExt, OffchainWorkerExt};
+use assay_primitives::ClaimId;
+use codec::Encode;
+use sp_core::offchain::{testing::TestOffchainExt, OffchainDbExt, OffchainWorkerExt, StorageKind};
+use sp_runtime::Perbill;
 use std::collections::BTreeSet;
 
 /// Adds one to a counter in work memory at each step, clears a chunk on the way, and halts at five.
@@ -54,7 +58,10 @@ fn fresh() -> Machine {
 }
 
 fn externalities() -> sp_io::TestExternalities {
-    let (offchain, _) = TestOffchainExt::new();
+    externalities_with(TestOffchainExt::new().0)
+}
+
+fn externalities_with(offchain: TestOffchainExt) -> sp_io::TestExternalities {
     let mut ext = sp_io::TestExternalities::new_empty();
     ext.register_extension(OffchainDbExt::new(offchain.clone()));
     ext.register_extension(OffchainWorkerExt::new(offchain));
@@ -226,4 +233,44 @@ fn output_region_is_part_of_a_checkpoint() {
         .collect::<Vec<_>>();
     let (work, output) = (Region::Work.first_chunk(), Region::Output.first_chunk());
     assert_eq!(indices, [work, work + 2, output]);
+}
+
+#[test]
+fn share_of_claims_is_another_on_each_node_and_the_same_after_a_restart() {
+    let share = Perbill::from_percent(30);
+    let claims = (0..1_000).map(|job| ClaimId { job, attempt: 0 });
+    let chosen = |seed: u8| {
+        let (offchain, state) = TestOffchainExt::new();
+        state.write().seed = [seed; 32];
+        let choose = || claims.clone().map(|id| is_chosen(id, share)).collect::<Vec<_>>();
+        let chosen = externalities_with(offchain.clone()).execute_with(choose);
+        // What the node drew first stays.
+        state.write().seed = [9; 32];
+        assert_eq!(externalities_with(offchain).execute_with(choose), chosen);
+        chosen
+    };
+    let [first, second] = [1, 2].map(chosen);
+    assert_ne!(first, second);
+    for chosen in [first, second] {
+        let count = chosen.into_iter().filter(|chosen| *chosen).count();
+        assert!((250..350).contains(&count), "{count}");
+    }
+}
+
+#[test]
+fn damaged_record_is_not_read() {
+    externalities().execute_with(|| {
+        let store = JobStore::new(1, TASK);
+        let states = vec![[1; 32], [2; 32], [3; 32]];
+        store.set_progress(Purpose::Trace, Progress::Traced(states.clone()));
+        assert_eq!(store.progress(Purpose::Trace), Some(Progress::Traced(states)));
+        let key = (b"assay:worker", ("trace", 1u64)).encode();
+        let kept = sp_io::offchain::local_storage_get(StorageKind::PERSISTENT, &key).unwrap();
+        for bit in 0..8 * kept.len() {
+            let mut damaged = kept.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            sp_io::offchain::local_storage_set(StorageKind::PERSISTENT, &key, &damaged);
+            assert_eq!(store.progress(Purpose::Trace), None, "bit {bit}");
+        }
+    });
 }

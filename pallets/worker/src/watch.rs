@@ -32,13 +32,13 @@ impl<T: Config> Pallet<T> {
         if store.progress(Purpose::Trace) == Some(Progress::Right(claim.trace.root)) {
             return Ok(());
         }
-        if Self::own_standing(claim).is_some() {
-            store.set_challenged(claim.id);
+        if let Some(standing) = Self::own_standing(claim) {
+            store.set_challenged(claim.id, standing.until());
         }
         let Outcome::Done(states) = claim.task.states(end)? else {
             return Ok(());
         };
-        let finding = Search::new(claim.trace, &states).find(|hash| claim.shown(hash));
+        let finding = Search::new(claim.trace, &states).find(|node, hash| claim.shown(node, hash));
         match finding {
             Finding::Same => {
                 log::info!(target: LOG_TARGET, "job {}: the claim is right", claim.task.job);
@@ -134,23 +134,23 @@ impl<T: Config> Pallet<T> {
     /// A proof is rewarded where its prover challenged in an earlier block. Who cannot bond, or comes too
     /// late for it, proves without.
     fn must_challenge_first(claim: &OpenClaim<T>) -> bool {
-        let may_challenge = claim.in_window && !claim.task.store.has_challenged(claim.id);
-        Self::own_standing(claim).is_none() && may_challenge && Self::can_bond(claim)
+        let may_challenge = claim.in_window && !Self::has_lost(claim);
+        Self::own_standing(claim).is_none() && may_challenge && claim.can_bond
     }
 
-    fn can_bond(claim: &OpenClaim<T>) -> bool {
-        let disputed = pallet_disputes::Pallet::<T>::disputed(claim.id);
-        disputed.is_ok_and(|disputed| pallet_disputes::Pallet::<T>::can_bond(&disputed, &claim.account()))
+    fn has_lost(claim: &OpenClaim<T>) -> bool {
+        let now = frame_system::Pallet::<T>::block_number();
+        claim.task.store.has_lost(claim.id, now)
     }
 
     fn challenge(claim: &OpenClaim<T>) -> Result<(), Reason> {
         if !claim.in_window {
             return Err(Reason::WindowClosed);
         }
-        if claim.task.store.has_challenged(claim.id) {
+        if Self::has_lost(claim) {
             return Err(Reason::ChallengeLost);
         }
-        if !Self::can_bond(claim) {
+        if !claim.can_bond {
             return Err(Reason::NoBond);
         }
         let call = Call::challenge { claim: claim.id };

@@ -174,12 +174,19 @@ impl World {
     }
 
     /// The node has the key of `suri`.
-    pub fn with_key(mut self, suri: &str) -> Self {
+    pub fn with_key(self, suri: &str) -> Self {
+        self.with_keys(&[suri])
+    }
+
+    /// The node has these keys.
+    pub fn with_keys(mut self, suris: &[&str]) -> Self {
         let keystore = MemoryKeystore::new();
-        let pair = WorkerPair::from_string(suri, None).unwrap();
-        keystore
-            .insert(WORKER_KEY_TYPE, suri, pair.public().as_ref())
-            .unwrap();
+        for suri in suris {
+            let pair = WorkerPair::from_string(suri, None).unwrap();
+            keystore
+                .insert(WORKER_KEY_TYPE, suri, pair.public().as_ref())
+                .unwrap();
+        }
         self.ext.register_extension(KeystoreExt::new(keystore));
         self
     }
