@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures what docs/measurements.md and docs/limits.md say, and prints the rows of their tables.
+# Measures what docs/measurements.md, docs/limits.md and docs/disputes.md say, and prints the rows of their tables.
 #
 # Usage: scripts/measure.sh speed | nested | fuel [NAME] | executors | disputes
 #

@@ -159,7 +159,7 @@ setup_python() {
         mkdir -p "$ASSAY_CACHE"
         new_venv "$venv"
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$REQUIREMENTS" ||
-            die "the Python packages could not be installed" "they want Python 3.11, this is $(python3 --version)"
+            die "the Python packages could not be installed" "they want Python 3.11 or newer, this is $(python3 --version)"
         cp "$REQUIREMENTS" "$stamp"
     fi
     say "$("$venv/bin/python" --version) with $(grep -v '^#' "$REQUIREMENTS" | tr '\n' ' ')"

@@ -1,4 +1,4 @@
-//! What the trace costs, and how fast the interpreter computes: native runs of the digits models, and of a larger layer.
+//! What the trace costs, and how fast the interpreter computes: native runs of the digits models.
 //!
 //! `cargo run --release --example speed` in `cli/`. Each row is the fastest of many runs, plain and traced by turns.
 

@@ -5,7 +5,7 @@ import {
 } from '../lib/chain.mjs';
 import { answeredOtherwise } from '../lib/claims.mjs';
 import { best, bytes, digitsPackage, drawn, floats, image, label, reading } from '../lib/digits.mjs';
-import { untilEnded, untilEvent } from '../lib/disputes.mjs';
+import { proofAbout, untilEnded, untilEvent } from '../lib/disputes.mjs';
 import { bobProvides, bobsClaim, charlieProvides, claim } from '../lib/liar.mjs';
 import { answer, jobInfo, publishPackage, quote, request, untilJob } from '../lib/market.mjs';
 import { statesOf } from '../lib/packages.mjs';
@@ -28,9 +28,11 @@ export async function story(api) {
   const accusation = await accuseFalsely(api, version, proof);
   return verdict({
     'the answer is what the image shows, and final': final.status.asFinal.isAnswered && digitOf(final) === label(IMAGE),
+    'it was Bob who gave it': final.provider.unwrap().eq(bob.address),
     'Charlie lost stake': shares.slashed > 0n,
     'all of it went to the watcher, to Dave and to the fire': shares.slashed === shares.accounted,
     'the watcher had its bond back': proof.ended.ending.isProvenFalse,
+    'her proof was refused': accusation.refused === 'disputes.WrongBefore',
     'Eve lost her bond': accusation.ended.ending.isAbandoned,
     "Bob's answer stood": accusation.final.status.asFinal.isAnswered,
   });
@@ -140,18 +142,7 @@ async function accuseFalsely(api, version, { proven }) {
   const [bobs, burnt] = [ended.forfeited, ended.burnt].map((part) => inTokens(api, part.toBigInt()));
   say(`of her bond, ${bobs} go to Bob and ${burnt} are burnt`);
   const final = await timed('waiting for the end of the challenge window', () => untilJob(api, job, 'Final'));
-  return { ended, final };
-}
-
-/** The proof that a block has about a claim. */
-async function proofAbout(api, claim) {
-  for (let number = await height(api); number > 0; number--) {
-    const { block } = await api.rpc.chain.getBlock(await api.rpc.chain.getBlockHash(number));
-    const found = block.extrinsics.find(({ method }) =>
-      api.tx.disputes.proveFraud.is(method) && method.args[0].eq(claim));
-    if (found) return found.method.args[1];
-  }
-  throw new Error('no block has a proof');
+  return { refused, ended, final };
 }
 
 const digitOf = (info) => best(floats(answer(info)));

@@ -2,7 +2,7 @@
 // transaction.
 
 import { u8aToHex } from '@polkadot/util';
-import { account, dave, eve, find, submit } from '../lib/chain.mjs';
+import { dave, eve, find, submit } from '../lib/chain.mjs';
 import { digitsPackage } from '../lib/digits.mjs';
 import { journey } from '../lib/journey.mjs';
 import { SEGMENT_LENGTH, plainSpec, publishPackage } from '../lib/market.mjs';
@@ -10,7 +10,6 @@ import { wasm, withParts } from '../lib/programs.mjs';
 import { refuses } from '../lib/refusals.mjs';
 
 const KIB = 1024;
-const nobody = account('//Nobody');
 
 journey('bad models', async (world) => {
   await badPrograms(world);

@@ -25,9 +25,9 @@ journey('register as a provider from nothing', async ({ api, step }) => {
       name: 'providers.BondTooLow',
     }));
 
-  await step('a worker key that did not agree is refused', () => {
+  await step('a worker key that did not agree is refused', async () => {
     const stranger = account(mnemonicGenerate());
-    const proof = workerProof(api, stranger, alice);
+    const proof = await workerProof(api, stranger, alice);
     return assert.rejects(submit(api, api.tx.providers.register(stranger.publicKey, bond, proof), newcomer), {
       name: 'providers.InvalidProof',
     });
@@ -46,7 +46,14 @@ journey('register as a provider from nothing', async ({ api, step }) => {
       name: 'providers.WorkerTaken',
     }));
 
-  await step('the newcomer offers the model', () => offer(api, newcomer, version, { perJob: tokens(api, 1) }));
+  await step('the newcomer offers the model, and everybody sees it', async () => {
+    await offer(api, newcomer, version, { perJob: tokens(api, 1) });
+    const [offered] = await api.call.providersApi.offers(version);
+    assert.equal(offered.provider.toString(), newcomer.address);
+    assert.equal(offered.price.perJob.toBigInt(), tokens(api, 1));
+    const info = (await api.call.providersApi.provider(newcomer.address)).unwrap();
+    assert.equal(info.freeStake.toBigInt(), bond);
+  });
 
   await step('a job comes, and the newcomer earns', async () => {
     const before = await balance(api, newcomer);

@@ -2,10 +2,12 @@
 // liar pays for everybody. An accusation of a right claim costs the accuser.
 
 import assert from 'node:assert/strict';
-import { alice, balance, bob, charlie, dave, eventsSince, eve, height, submit } from '../lib/chain.mjs';
+import {
+  account, alice, balance, bob, charlie, dave, eventsSince, eve, height, submit, tokens,
+} from '../lib/chain.mjs';
 import { falselyClaimedBy } from '../lib/claims.mjs';
 import { digitsPackage, image } from '../lib/digits.mjs';
-import { untilEnded, untilEvent } from '../lib/disputes.mjs';
+import { proofAbout, untilEnded, untilEvent } from '../lib/disputes.mjs';
 import { journey } from '../lib/journey.mjs';
 import { bobProvides, bobsClaim, charlieProvides, claim } from '../lib/liar.mjs';
 import { publishPackage, quote, request, setParameters, untilJob } from '../lib/market.mjs';
@@ -25,14 +27,18 @@ journey('fraud', async ({ api, step }) => {
     return { ...(await bobsClaim(api, version, image(0))), states: statesOf(model, image(0)) };
   });
 
-  const [worker, job] = await step('Charlie provides by hand, and has a job with the same input', async () => {
-    await setParameters(api, alice, { claimDeadline: 60, challengeWindow: 30 });
-    const worker = await charlieProvides(api, version);
+  const charliesJob = async () => {
     await submit(api, api.tx.providers.pause(), bob);
     const job = await ask();
     await untilJob(api, job, 'Assigned');
     await submit(api, api.tx.providers.resume(), bob);
-    return [worker, job];
+    return job;
+  };
+
+  const [worker, job] = await step('Charlie provides by hand, and has a job with the same input', async () => {
+    await setParameters(api, alice, { claimDeadline: 60, challengeWindow: 30 });
+    const worker = await charlieProvides(api, version);
+    return [worker, await charliesJob()];
   });
 
   const firstBlock = (await height(api)) + 1;
@@ -74,6 +80,19 @@ journey('fraud', async ({ api, step }) => {
     assert.equal(info.provider.unwrap().toString(), bob.address);
   });
 
+  await step('a node that cannot spend the bond proves the next lie in one extrinsic', async () => {
+    const watcher = account('//Bob//worker');
+    const { free } = await balance(api, watcher);
+    await submit(api, api.tx.balances.transferKeepAlive(bob.address, free - tokens(api, 5)), watcher);
+    const job = await charliesJob();
+    const firstBlock = (await height(api)) + 1;
+    const lie = falselyClaimedBy(honest, { provider: charlie, job, step: FALSE_STEP });
+    const id = await claim(api, worker, job, lie);
+    const proof = await untilEvent(api, 'disputes.FraudProven', id, firstBlock);
+    assert.equal(proof.rewarded.toString(), watcher.address);
+    assert.equal((await eventsSince(api, 'disputes.Challenged', firstBlock)).length, 0);
+  });
+
   await step('a false accusation costs the accuser its bond, mostly to the provider', async () => {
     await submit(api, api.tx.providers.pause(), charlie);
     const [job, firstBlock] = [await ask(), await height(api)];
@@ -82,6 +101,8 @@ journey('fraud', async ({ api, step }) => {
     await submit(api, api.tx.disputes.challenge(id), eve);
     const [{ bond }] = await eventsSince(api, 'disputes.Challenged', firstBlock);
     assert.equal((await api.call.disputesApi.challenges(id)).length, 1);
+    const aboutCharlie = await proofAbout(api, proof.claim);
+    await assert.rejects(submit(api, api.tx.disputes.proveFraud(id, aboutCharlie), eve), { name: 'disputes.WrongBefore' });
     const [ended] = await untilEnded(api, id, firstBlock);
     assert.equal(ended.ending.type, 'Abandoned');
     assert.equal(ended.forfeited.toBigInt() + ended.burnt.toBigInt(), bond.toBigInt());

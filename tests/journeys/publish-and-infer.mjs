@@ -2,7 +2,7 @@
 // and gets the answers that onnxruntime gives. (Alice builds the blocks and earns their fees.)
 
 import assert from 'node:assert/strict';
-import { balance, bob, charlie, dave, eventsNamed, height, tokens } from '../lib/chain.mjs';
+import { balance, bob, charlie, dave, eventsNamed, height, protocol, tokens } from '../lib/chain.mjs';
 import { best, digitsPackage, distance, floats, image, label, reference } from '../lib/digits.mjs';
 import { journey } from '../lib/journey.mjs';
 import { answer, jobInfo, offer, publishPackage, quote, registerProvider, request, untilJob } from '../lib/market.mjs';
@@ -17,10 +17,14 @@ journey('publish and infer', async ({ api, step }) => {
 
   for (const model of MODELS) {
     const version = await step(`Dave publishes ${model}`, async () => {
-      const { version } = await publishPackage(api, dave, digitsPackage(model), { royalty: ROYALTY_PERCENT });
-      const info = (await api.call.modelsApi.version(version)).unwrap();
-      assert.equal(info.details.labels.length, 10);
-      return version;
+      const digits = digitsPackage(model);
+      const published = await publishPackage(api, dave, digits, { royalty: ROYALTY_PERCENT });
+      const { modelsApi } = api.call;
+      const version = (await modelsApi.version(published.version)).unwrap();
+      assert.equal(version.details.labels.length, 10);
+      assert.equal((await modelsApi.model(published.model)).unwrap().owner.toString(), dave.address);
+      assert.deepEqual((await modelsApi.programCode(published.program)).unwrap().toU8a(true), new Uint8Array(digits.program));
+      return published.version;
     });
 
     await step(`Bob offers ${model}`, () =>
@@ -29,6 +33,7 @@ journey('publish and infer', async ({ api, step }) => {
     const charlieBefore = await balance(api, charlie);
     const daveBefore = await balance(api, dave);
     const bobBefore = await balance(api, bob);
+    const protocolBefore = await balance(api, protocol);
     const firstBlock = await height(api);
 
     const jobs = await step(`Charlie requests ${IMAGES.length} answers`, async () => {
@@ -83,15 +88,19 @@ journey('publish and infer', async ({ api, step }) => {
       assert.equal((await balance(api, charlie)).held, charlieBefore.held);
       assert.equal((await balance(api, bob)).all - bobBefore.all, sum('provider'));
       assert.equal((await balance(api, dave)).all - daveBefore.all, sum('royalty'));
+      assert.equal((await balance(api, protocol)).all - protocolBefore.all, sum('protocol'));
+      assert.equal(sum('burnt'), 0n);
       assert.equal(sum('royalty'), (paid * BigInt(ROYALTY_PERCENT)) / 100n);
     });
 
-    await step('a finished job leaves a receipt of at most 200 bytes', async () => {
+    await step('a finished job leaves a receipt of at most 200 bytes, and its answer for a while', async () => {
+      assert.equal((await api.call.jobsApi.assignedTo(bob.address)).length, 0);
+      assert.equal((await api.query.models.uses(version)).toNumber(), 0);
       for (const { job } of jobs) {
         assert.ok((await api.query.jobs.receipts(job)).unwrap().toU8a().length <= 200);
         assert.ok((await api.query.jobs.jobs(job)).isNone);
         assert.ok((await api.query.jobs.inputs(job)).isNone);
-        assert.ok((await jobInfo(api, job)).output.isSome, 'the answer is retained for a while');
+        assert.ok((await jobInfo(api, job)).output.isSome);
       }
     });
   }

@@ -1,6 +1,8 @@
 // Talks to a node: connections, transactions, their errors by name, balances.
 
 import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
+import { stringToU8a } from '@polkadot/util';
+import { encodeAddress } from '@polkadot/util-crypto';
 import { until } from './wait.mjs';
 
 // Transaction extensions without a payload of their own.
@@ -23,6 +25,9 @@ export const account = (secret) => keyring.addFromUri(secret);
 export const [alice, bob, charlie, dave, eve, ferdie] = ['Alice', 'Bob', 'Charlie', 'Dave', 'Eve', 'Ferdie'].map(
   (name) => account(`//${name}`),
 );
+
+/** The account that receives the protocol's share. Nobody has its key. */
+export const protocol = { address: encodeAddress(stringToU8a('modlassay/pr'.padEnd(32, '\0'))) };
 
 /** A transaction that was refused. `name` is `pallet.Error`, or `pool` where it never got into a block. */
 export class Refused extends Error {

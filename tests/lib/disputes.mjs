@@ -1,7 +1,7 @@
 // What the parties of a dispute do.
 
 import { u8aToHex } from '@polkadot/util';
-import { eventsSince, submit } from './chain.mjs';
+import { eventsSince, height, submit } from './chain.mjs';
 import { setParameters } from './market.mjs';
 import { until } from './wait.mjs';
 
@@ -47,4 +47,15 @@ export function untilEnded(api, claim, first, count = 1, options) {
     const ended = (await eventsSince(api, 'disputes.Ended', first)).filter((data) => data.claim.job.eq(claim.job));
     return ended.length >= count && ended;
   }, options);
+}
+
+/** The proof that a block has about a claim. */
+export async function proofAbout(api, claim) {
+  for (let number = await height(api); number > 0; number--) {
+    const { block } = await api.rpc.chain.getBlock(await api.rpc.chain.getBlockHash(number));
+    const found = block.extrinsics.find(({ method }) =>
+      api.tx.disputes.proveFraud.is(method) && method.args[0].eq(claim));
+    if (found) return found.method.args[1];
+  }
+  throw new Error('no block has a proof');
 }

@@ -1,6 +1,6 @@
 // What users of the chain do: publish a model, provide compute, request an answer.
 
-import { stringToU8a, u8aConcat, u8aToHex, u8aWrapBytes } from '@polkadot/util';
+import { u8aToHex, u8aWrapBytes } from '@polkadot/util';
 import { account, find, submit } from './chain.mjs';
 import { programHash } from './packages.mjs';
 import { folding } from './programs.mjs';
@@ -88,8 +88,9 @@ function tensor({ name, dtype, shape }) {
 }
 
 /** The worker key's consent to work for a provider, signed as a wallet signs bytes. */
-export function workerProof(api, worker, provider) {
-  return worker.sign(u8aWrapBytes(u8aConcat(stringToU8a('assay-register'), api.genesisHash, provider.publicKey)));
+export async function workerProof(api, worker, provider) {
+  const message = await api.call.providersApi.workerProofMessage(provider.address);
+  return worker.sign(u8aWrapBytes(message.toU8a(true)));
 }
 
 /**
@@ -99,7 +100,7 @@ export function workerProof(api, worker, provider) {
 export async function registerProvider(api, provider, { workerSecret, bond, silent = false }) {
   const worker = account(workerSecret);
   if (!silent) await api.rpc.author.insertKey(WORKER_KEY_TYPE, workerSecret, u8aToHex(worker.publicKey));
-  const proof = workerProof(api, worker, provider);
+  const proof = await workerProof(api, worker, provider);
   await submit(api, api.tx.providers.register(worker.publicKey, bond, proof), provider);
   return worker;
 }
