@@ -1,7 +1,7 @@
 // Talks to a node: connections, transactions, their errors by name, balances.
 
 import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
-import { stringToU8a } from '@polkadot/util';
+import { compactStripLength, stringToU8a } from '@polkadot/util';
 import { encodeAddress } from '@polkadot/util-crypto';
 import { until } from './wait.mjs';
 
@@ -25,6 +25,12 @@ export const account = (secret) => keyring.addFromUri(secret);
 export const [alice, bob, charlie, dave, eve, ferdie] = ['Alice', 'Bob', 'Charlie', 'Dave', 'Eve', 'Ferdie'].map(
   (name) => account(`//${name}`),
 );
+
+/** The bytes that a runtime API returns: polkadot.js leaves them encoded, with their length in front. */
+export const returnedBytes = (bytes) => compactStripLength(bytes.toU8a(true))[1];
+
+/** The same of an `Option<Bytes>` that is there. */
+export const optionalBytes = (option) => compactStripLength(option.unwrap().toU8a(true).subarray(1))[1];
 
 /** The account that receives the protocol's share. Nobody has its key. */
 export const protocol = { address: encodeAddress(stringToU8a('modlassay/pr'.padEnd(32, '\0'))) };

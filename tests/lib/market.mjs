@@ -1,7 +1,7 @@
 // What users of the chain do: publish a model, provide compute, request an answer.
 
 import { u8aToHex, u8aWrapBytes } from '@polkadot/util';
-import { account, find, submit } from './chain.mjs';
+import { account, find, returnedBytes, submit } from './chain.mjs';
 import { programHash } from './packages.mjs';
 import { folding } from './programs.mjs';
 import { until } from './wait.mjs';
@@ -90,7 +90,7 @@ function tensor({ name, dtype, shape }) {
 /** The worker key's consent to work for a provider, signed as a wallet signs bytes. */
 export async function workerProof(api, worker, provider) {
   const message = await api.call.providersApi.workerProofMessage(provider.address);
-  return worker.sign(u8aWrapBytes(message.toU8a(true)));
+  return worker.sign(u8aWrapBytes(returnedBytes(message)));
 }
 
 /**
