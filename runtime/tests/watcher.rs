@@ -332,7 +332,7 @@ fn challenge_that_was_on_another_fork_is_made_again() {
             TransactionOutcome::Rollback(Ok::<(), DispatchError>(()))
         });
     });
-    // The worker asked on that fork.
+    assert_eq!(world.submitted(), 1, "it asked on that fork");
     world.pool.write().transactions.clear();
     assert_eq!(block(&mut world), 1);
     assert_eq!(bonded(&mut world), 10 * UNIT);
@@ -360,8 +360,19 @@ fn watcher_that_serves_the_version_no_more_goes_on_with_its_challenge() {
 
 #[test]
 fn watcher_with_two_keys_stays_with_the_one_that_challenged() {
-    for keys in [["//Watcher", "//Other"], ["//Other", "//Watcher"]] {
-        let mut world = World::with_steps(3).with_keys(&keys);
+    let public = |suri: &str| WorkerPair::from_string(suri, None).unwrap().public();
+    let others = (0..).map(|number| format!("//Other{number}"));
+    // One that comes first among the keys, and one that comes last.
+    let first = others
+        .clone()
+        .find(|suri| public(suri) < public("//Watcher"))
+        .unwrap();
+    let last = others
+        .clone()
+        .find(|suri| public(suri) > public("//Watcher"))
+        .unwrap();
+    for other in [first, last] {
+        let mut world = World::with_steps(3).with_keys(&["//Watcher", &other]);
         world
             .execute(|| Balances::mint_into(&watcher(), 100 * UNIT))
             .unwrap();
@@ -370,8 +381,7 @@ fn watcher_with_two_keys_stays_with_the_one_that_challenged() {
         assert_eq!(block(&mut world), 1);
         assert_eq!(bonded(&mut world), 10 * UNIT);
         // Anybody can make an account of the other key.
-        let other = WorkerPair::from_string("//Other", None).unwrap().public();
-        let other = AccountId::from(<[u8; 32]>::from(sp_core::sr25519::Public::from(other)));
+        let other = AccountId::from(<[u8; 32]>::from(sp_core::sr25519::Public::from(public(&other))));
         world.execute(|| Balances::mint_into(&other, 50 * UNIT)).unwrap();
         assert_eq!(block(&mut world), 1);
         assert!(is_disproved(&mut world, job));
@@ -585,4 +595,23 @@ fn accused_provider_whose_kept_run_is_another_runs_again_and_reveals() {
     assert!(world.logged("has another trace than the claim"));
     assert_eq!(block(&mut world), 1);
     assert!(world.execute(|| Disputes::owed_reveals(id)).is_empty());
+}
+
+#[test]
+fn accused_provider_whose_run_is_another_for_good_runs_once_more_and_not_in_every_block() {
+    let (mut world, id) = claimed_long();
+    accuse(&mut world, id);
+    // As if another runtime had made the claim.
+    world.execute(|| {
+        pallet_jobs::Jobs::<Runtime>::mutate(id.job, |record| {
+            if let JobState::Claimed { claim, .. } = &mut record.as_mut().unwrap().state {
+                claim.trace_root = Hash::repeat_byte(7);
+            }
+        })
+    });
+    world.logged("");
+    for runs in [false, true, false, false] {
+        assert_eq!(block(&mut world), 0);
+        assert_eq!(world.logged("running version"), runs);
+    }
 }

@@ -134,17 +134,16 @@ impl<'a, T: Config> Keys<'a, T> {
         claim.engine_version == ENGINE_VERSION && (serves() || has_challenged())
     }
 
-    /// The key that challenges a claim: the one that has, or one that can, or one that can prove at least.
+    /// The key that challenges a claim: the one that has, or one that can, or one that can prove at least. Those of
+    /// providers come first.
     fn challenger(&self, id: ClaimId, claim: &DisputedClaimOf<T>) -> Option<&'a WorkerId> {
-        let workers = self.workers.iter();
+        let workers = self.own.values().copied().chain(self.workers);
         let pays = |worker: &&WorkerId| frame_system::Pallet::<T>::account_exists(&account_of(worker));
-        let mut challengers = workers.clone().filter(|worker| has_challenged::<T>(id, worker));
-        let mut able = workers.clone().filter(|worker| can_bond::<T>(claim, worker));
-        challengers
-            .next()
-            .or_else(|| able.next())
-            .or_else(|| workers.clone().find(pays))
-            .or(self.workers.first())
+        let find = |fits: &dyn Fn(&&'a WorkerId) -> bool| workers.clone().find(fits);
+        find(&|worker| has_challenged::<T>(id, worker))
+            .or_else(|| find(&|worker| can_bond::<T>(claim, worker)))
+            .or_else(|| find(&pays))
+            .or_else(|| find(&|_| true))
     }
 }
 

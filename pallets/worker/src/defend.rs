@@ -19,8 +19,10 @@ impl<T: Config> Pallet<T> {
         };
         let tree = TraceTree::new(claim.trace.id, &states);
         if tree.root() != claim.trace.root {
-            // The next block's worker runs again.
-            claim.task.store.clear_progress(Purpose::Trace);
+            // Once: a later block's worker runs again, and what that gives is the node's own.
+            if claim.task.store.last_reason() != Some(Reason::OwnTraceDiffers) {
+                claim.task.store.clear_progress(Purpose::Trace);
+            }
             return Err(Reason::OwnTraceDiffers);
         }
         for reveal in owed {

@@ -47,6 +47,8 @@ pub(crate) enum Reason {
     NotProven,
     /// The node's challenge of the claim has ended, and the claim stands.
     ChallengeLost,
+    /// The claim was made by the rules of this version of the engine, which the runtime no longer runs.
+    OtherEngine(u16),
 }
 
 impl fmt::Display for Reason {
@@ -90,6 +92,9 @@ impl fmt::Display for Reason {
                 f.write_str("what this node kept of its own run is damaged, so that it accuses nobody and runs again")
             }
             Self::ChallengeLost => f.write_str("this node challenged the claim and lost, it does not do so again"),
+            Self::OtherEngine(version) => {
+                write!(f, "its claim is by version {version} of the engine, which this runtime cannot run again")
+            }
             Self::LockLost => f.write_str("this worker was suspended, another one goes on"),
         }
     }

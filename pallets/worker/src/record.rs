@@ -242,12 +242,16 @@ impl JobStore {
             .is_some_and(|(challenged, until)| challenged == claim && now > until)
     }
 
+    /// The reason that was kept last.
+    pub fn last_reason(&self) -> Option<Reason> {
+        read(&key(("reason", self.job)))
+    }
+
     /// Keeps `reason`. True where it is another one than before.
     pub fn is_new_reason(&self, reason: Reason) -> bool {
-        let place = key(("reason", self.job));
-        let is_new = read(&place) != Some(reason);
+        let is_new = self.last_reason() != Some(reason);
         if is_new {
-            StorageValueRef::persistent(&place).set(&reason);
+            StorageValueRef::persistent(&key(("reason", self.job))).set(&reason);
         }
         is_new
     }

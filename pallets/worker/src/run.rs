@@ -5,6 +5,7 @@ use crate::{
     reason::Reason,
     record::{Checkpoint, Progress, Purpose, Written},
     task::{Outcome, Task},
+    work::SLICE,
     Config, LOG_TARGET,
 };
 use alloc::{vec, vec::Vec};
@@ -14,6 +15,8 @@ use sp_io::offchain::timestamp;
 
 /// Milliseconds between two checkpoints.
 const CHECKPOINT_INTERVAL: u64 = 2_000;
+/// Milliseconds of one block's worker that a run must have had before it counts as too long for one.
+const WHOLE_SLICE: u64 = SLICE - 1_000;
 
 impl From<ExecutorError> for Reason {
     fn from(_: ExecutorError) -> Self {
@@ -48,6 +51,7 @@ pub(crate) fn run<T: Config>(
         "job {job}: running version {} from step {}{purpose}", task.version, run.machine.steps()
     );
     let until = until.min(version.max_steps);
+    let whole_slice = timestamp().add(Duration::from_millis(WHOLE_SLICE));
     let mut next_checkpoint = after_interval();
     while run.machine.status() == Status::Running && run.machine.steps() < until {
         let Some(step) = run.machine.step(&executor, &module)? else {
@@ -65,10 +69,11 @@ pub(crate) fn run<T: Config>(
         let kept = run.written.checkpoint(&run.states, &mut run.machine);
         match kept {
             Some(checkpoint) => store.set_progress(purpose, Progress::Running(checkpoint)),
-            None if now >= end => {
+            None if now >= end && now >= whole_slice => {
                 store.set_progress(purpose, Progress::TooLarge);
                 return Err(Reason::TooLarge);
             }
+            // Either it goes on, or other runs left it too little time.
             None => {}
         }
         log::info!(target: LOG_TARGET, "job {job}: step {}{purpose}", run.machine.steps());

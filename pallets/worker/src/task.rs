@@ -7,7 +7,7 @@ use crate::{
     Config,
 };
 use alloc::vec::Vec;
-use assay_engine::{Hash, Machine};
+use assay_engine::{limits::ENGINE_VERSION, Hash, Machine};
 use assay_primitives::{JobId, VersionId};
 use codec::Encode;
 use sp_core::offchain::Timestamp;
@@ -19,6 +19,8 @@ pub(crate) struct Task<T: Config> {
     /// Whose the trace is.
     pub provider: T::AccountId,
     pub version: VersionId,
+    /// The version of the engine by whose rules it runs.
+    engine: u16,
     pub store: JobStore,
 }
 
@@ -31,7 +33,7 @@ pub(crate) enum Outcome<R> {
 }
 
 impl<T: Config> Task<T> {
-    /// The run of `job` as `provider` has it, by the rules of this version of the engine.
+    /// The run of `job` as `provider` has it, by the rules of version `engine` of the engine.
     pub fn new(job: JobId, provider: T::AccountId, record: &pallet_jobs::JobOf<T>, engine: u16) -> Self {
         // After a fork the same number can be another job.
         let task = (engine, &provider, record.version, record.input_hash).using_encoded(blake2_256);
@@ -39,6 +41,7 @@ impl<T: Config> Task<T> {
             job,
             provider,
             version: record.version,
+            engine,
             store: JobStore::new(job, task),
         }
     }
@@ -64,6 +67,10 @@ impl<T: Config> Task<T> {
         end: Timestamp,
         alive: &mut dyn FnMut() -> bool,
     ) -> Result<Outcome<Run>, Reason> {
+        // What was kept of a run by other rules can be shown; it cannot be run again.
+        if self.engine != ENGINE_VERSION {
+            return Err(Reason::OtherEngine(self.engine));
+        }
         let checkpoint = match self.store.progress(purpose) {
             Some(Progress::Running(checkpoint)) => Some(checkpoint),
             Some(Progress::TooLarge) => return Err(Reason::TooLarge),

@@ -22,7 +22,7 @@ use sp_runtime::RuntimeAppPublic;
 
 /// Milliseconds after which the worker of a block leaves what is unfinished to that of a later one,
 /// which sees what became of the job.
-const SLICE: u64 = 10_000;
+pub(crate) const SLICE: u64 = 10_000;
 
 /// A job that waits for a claim by one of the node's keys.
 pub(crate) struct Assigned<T: Config> {
@@ -36,7 +36,9 @@ impl<T: Config> Pallet<T> {
         if !is_newest(now) {
             return;
         }
-        let workers = WorkerId::all();
+        // A keystore names them in any order, another one after a restart.
+        let mut workers = WorkerId::all();
+        workers.sort();
         let assigned = Self::assigned_jobs(&workers);
         let claims = open_claims::<T>(&workers);
         let assigned_ids = assigned.iter().map(|assigned| assigned.task.job);
