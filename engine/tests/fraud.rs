@@ -165,6 +165,7 @@ fn claims_that_are_false_in_any_way_get_in_and_lose() {
     for lie in lies() {
         let ending = checked(&lie.truth, &lie.states, lie.end.clone(), lie.max_steps);
         assert!(ending.is_ok(), "{}: {ending:?}", lie.name);
+        assert_eq!(ending == Ok(Ending::Unfinished), lie.unfinished, "{}", lie.name);
         let proven = lie.truth.watch(&lie.leaves());
         assert!(
             proven.is_ok_and(|fuel| lie.runs == (fuel > 0)),

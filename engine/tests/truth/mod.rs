@@ -130,6 +130,8 @@ pub struct Lie {
     pub max_steps: u64,
     /// The proof runs a step. Behind the halt there is none to run.
     pub runs: bool,
+    /// It is claimed that the run has no end.
+    pub unfinished: bool,
 }
 
 impl Lie {
@@ -173,6 +175,7 @@ fn false_end(
         end,
         max_steps: 100,
         runs: true,
+        unfinished: false,
     }
 }
 
@@ -222,6 +225,7 @@ fn runs_past_the_halt() -> Vec<Lie> {
             end,
             max_steps: 100,
             runs: false,
+            unfinished: false,
         }
     };
     [1, 2, 70].map(past).into()
@@ -239,6 +243,7 @@ fn run_without_end() -> Lie {
         end,
         max_steps: 10,
         runs: false,
+        unfinished: true,
     }
 }
 

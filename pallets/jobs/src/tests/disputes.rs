@@ -264,15 +264,21 @@ fn input_stays_in_state_as_long_as_a_claim_is_disputed() {
         let JobState::Claimed { window_end, .. } = state(job) else {
             panic!("claimed")
         };
+        // As late as all can be.
         run_to(window_end);
         assert_ok!(challenge(&CAROL, job));
-        // As late as all can be.
-        let last = window_end + rules().dispute.longest();
-        while crate::Jobs::<Test>::contains_key(job) {
-            assert!(Inputs::<Test>::contains_key(job));
-            assert!(System::block_number() <= last);
+        run_to(window_end + rules().dispute.move_time);
+        assert_ok!(ask(&CAROL, job));
+        let last = System::block_number() + rules().dispute.reveal_time;
+        while System::block_number() < last {
             run_blocks(1);
+            assert!(matches!(state(job), JobState::Claimed { holds: 1, .. }));
+            assert!(Inputs::<Test>::contains_key(job));
         }
+        // The next one has the input, too.
+        run_blocks(1);
+        assert!(!matches!(state(job), JobState::Claimed { .. }));
+        assert!(Inputs::<Test>::contains_key(job));
     });
 }
 

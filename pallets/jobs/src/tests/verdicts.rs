@@ -260,9 +260,15 @@ fn trace_that_is_public_whole_is_in_the_off_chain_databases_as_long_as_the_outpu
         let key = shown_key(claim.steps, NodeId::root(claim.steps), &claim.trace_root);
         let kept = ext.offchain_db().get(&key);
         assert_eq!(kept.is_some(), public);
-        ext.execute_with(|| run_to(18));
-        ext.persist_offchain_overlay();
-        assert_eq!(ext.offchain_db().get(&key), None, "with the output");
+        let mut blocks = 0;
+        while ext.execute_with(|| Outputs::<Test>::iter().count() > 0) {
+            assert_eq!(ext.offchain_db().get(&key).is_some(), public);
+            ext.execute_with(|| run_blocks(1));
+            ext.persist_offchain_overlay();
+            blocks += 1;
+        }
+        assert!(blocks > rules().challenge_window + rules().retention);
+        assert_eq!(ext.offchain_db().get(&key), None);
         if let Some(kept) = kept {
             let leaves = codec::Decode::decode(&mut &kept[..]).expect("hashes");
             assert_eq!(TraceTree::over(leaves).root(), claim.trace_root);
