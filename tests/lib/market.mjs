@@ -1,7 +1,7 @@
 // What users of the chain do: publish a model, provide compute, request an answer.
 
 import { u8aToHex, u8aWrapBytes } from '@polkadot/util';
-import { account, find, returnedBytes, submit } from './chain.mjs';
+import { account, find, reached, returnedBytes, submit } from './chain.mjs';
 import { programHash } from './packages.mjs';
 import { folding } from './programs.mjs';
 import { until } from './wait.mjs';
@@ -89,6 +89,8 @@ function tensor({ name, dtype, shape }) {
 
 /** The worker key's consent to work for a provider, signed as a wallet signs bytes. */
 export async function workerProof(api, worker, provider) {
+  // The hash of the first block, which is part of the message, is in state with the next one.
+  await reached(api, 1);
   const message = await api.call.providersApi.workerProofMessage(provider.address);
   return worker.sign(u8aWrapBytes(returnedBytes(message)));
 }
