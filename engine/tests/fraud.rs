@@ -165,10 +165,15 @@ fn claims_that_are_false_in_any_way_get_in_and_lose() {
     for lie in lies() {
         let ending = checked(&lie.truth, &lie.states, lie.end.clone(), lie.max_steps);
         assert!(ending.is_ok(), "{}: {ending:?}", lie.name);
-        assert_eq!(ending == Ok(Ending::Unfinished), lie.unfinished, "{}", lie.name);
+        assert_eq!(
+            ending == Ok(Ending::Unfinished),
+            lie.is_unfinished(),
+            "{}",
+            lie.name
+        );
         let proven = lie.truth.watch(&lie.leaves());
         assert!(
-            proven.is_ok_and(|fuel| lie.runs == (fuel > 0)),
+            proven.is_ok_and(|fuel| lie.has_step() == (fuel > 0)),
             "{}: {proven:?}",
             lie.name
         );
@@ -180,9 +185,7 @@ fn forged_witness_of_a_right_step_proves_nothing() {
     for truth in all().filter(|truth| truth.steps() <= 65) {
         let tree = TraceTree::new(ID, &truth.states);
         for step in 0..truth.steps() {
-            let after = NodeId::leaf(step + 1);
-            let leaf_after = (tree.node(after).unwrap(), tree.path_of(after));
-            let proof = truth.proof(step, tree.path(step), leaf_after);
+            let proof = truth.proof_in(step, &tree);
             for (index, forged) in forgeries(&truth, step, &proof).into_iter().enumerate() {
                 let found = truth.judge(forged, tree.root(), truth.steps());
                 assert!(

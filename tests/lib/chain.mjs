@@ -115,6 +115,12 @@ export async function eventsNamed(api, name, first, last) {
   return found;
 }
 
+/** The arguments of the first call in block `number` of a kind of transaction, as `api.tx` has it, that `fits`. */
+export async function callInBlock(api, number, kind, fits) {
+  const { block } = await api.rpc.chain.getBlock(await api.rpc.chain.getBlockHash(number));
+  return block.extrinsics.map(({ method }) => method).find((call) => kind.is(call) && fits(call.args))?.args;
+}
+
 /**
  * The transactions that call a pallet, in the blocks from `first` to the newest, with what the chain spent on each.
  * @returns {Promise<{number: number, call: string, bytes: number, weight: {refTime: bigint, proofSize: bigint}}[]>}

@@ -3,6 +3,7 @@
 
 import { stringToU8a, u8aConcat, u8aToHex } from '@polkadot/util';
 import { blake2AsU8a } from '@polkadot/util-crypto';
+import { callInBlock } from './chain.mjs';
 import { hash, memoryRoot, TAG } from './memory.mjs';
 
 /** Above so many steps a claim hides its trace. */
@@ -64,11 +65,9 @@ export class Trace {
 
 /** The claim in block `number` for `job`, as plain JSON. */
 export async function claimInBlock(api, number, job) {
-  const { block } = await api.rpc.chain.getBlock(await api.rpc.chain.getBlockHash(number));
-  const calls = block.extrinsics.map((extrinsic) => extrinsic.method);
-  const found = calls.find((call) => api.tx.jobs.claim.is(call) && call.args[0].toNumber() === job);
+  const found = await callInBlock(api, number, api.tx.jobs.claim, ([ofJob]) => ofJob.toNumber() === job);
   if (!found) throw new Error(`block ${number} has no claim for job ${job}`);
-  return found.args[1].toJSON();
+  return found[1].toJSON();
 }
 
 /** The claim of a run with these states, and its trace. */

@@ -1,7 +1,7 @@
 // What the parties of a dispute do.
 
 import { u8aToHex } from '@polkadot/util';
-import { eventsSince, height, submit } from './chain.mjs';
+import { callInBlock, eventsSince, height, submit } from './chain.mjs';
 import { setParameters } from './market.mjs';
 import { until } from './wait.mjs';
 
@@ -52,10 +52,8 @@ export function untilEnded(api, claim, first, count = 1, options) {
 /** The proof that a block has about a claim. */
 export async function proofAbout(api, claim) {
   for (let number = await height(api); number > 0; number--) {
-    const { block } = await api.rpc.chain.getBlock(await api.rpc.chain.getBlockHash(number));
-    const found = block.extrinsics.find(({ method }) =>
-      api.tx.disputes.proveFraud.is(method) && method.args[0].eq(claim));
-    if (found) return found.method.args[1];
+    const found = await callInBlock(api, number, api.tx.disputes.proveFraud, ([about]) => about.eq(claim));
+    if (found) return found[1];
   }
   throw new Error('no block has a proof');
 }

@@ -10,14 +10,11 @@ mod programs;
 mod truth;
 
 use assay_engine::{
-    fraud::FraudProof,
-    limits::STEP_FUEL,
-    memory::ProofNode,
-    trace::{TraceId, TraceTree},
-    witness::StepWitness,
+    fraud::FraudProof, limits::STEP_FUEL, memory::ProofNode, trace::TraceTree, witness::StepWitness,
     Executor, Hash, Machine, Program, ProgramError, Status, TrapReason, WasmiExecutor,
 };
 use host::Host;
+use truth::ID;
 
 type Trace = Option<(Vec<Hash>, Status)>;
 
@@ -61,20 +58,20 @@ fn witness_of_every_step_of_every_program_verifies_in_a_runtime() {
     }
 }
 
+/// What a runtime finds with `proof` in a trace of `steps` steps.
+fn prove(code: &[u8], steps: u64, tree: &TraceTree, proof: FraudProof) -> Result<u64, String> {
+    Host::shared().call("prove", (code, ID.author, ID.job, steps, tree.root(), proof))
+}
+
 #[test]
 fn each_false_leaf_loses_and_each_right_one_wins_in_a_runtime() {
-    let host = Host::shared();
-    let id = TraceId {
-        author: [7; 32],
-        job: 42,
-    };
     let long = programs::counter_run(2000);
     for run in programs::all().into_iter().chain([long]) {
         let (states, _, witnesses) = native(&run.code, &run.params, &run.input, u64::MAX);
         let steps = witnesses.len() as u64;
-        let right = id.leaves(&states).collect::<Vec<_>>();
+        let right = ID.leaves(&states).collect::<Vec<_>>();
         for (index, witness) in (0..).zip(witnesses) {
-            let prove = |leaf_after| -> Result<u64, String> {
+            let prove_with = |leaf_after| {
                 let mut leaves = right.clone();
                 leaves[index + 1] = leaf_after;
                 let (tree, step) = (TraceTree::over(leaves), index as u64);
@@ -85,15 +82,15 @@ fn each_false_leaf_loses_and_each_right_one_wins_in_a_runtime() {
                     leaf_after,
                     after: tree.path(step + 1),
                 };
-                host.call("prove", (&run.code, id.author, id.job, steps, tree.root(), proof))
+                prove(&run.code, steps, &tree, proof)
             };
             let name = &run.name;
-            let honest = prove(right[index + 1]).unwrap_err();
+            let honest = prove_with(right[index + 1]).unwrap_err();
             assert!(
                 honest.starts_with("StepIsRight"),
                 "{name}, step {index}: {honest}"
             );
-            let proven = prove([0xee; 32]);
+            let proven = prove_with([0xee; 32]);
             assert!(
                 proven.as_ref().is_ok_and(|fuel| *fuel > 0),
                 "{name}, step {index}: {proven:?}"
@@ -104,16 +101,11 @@ fn each_false_leaf_loses_and_each_right_one_wins_in_a_runtime() {
 
 #[test]
 fn claims_that_are_false_in_any_way_lose_in_a_runtime() {
-    let host = Host::shared();
     for lie in truth::lies() {
         let leaves = lie.leaves();
         let proof = lie.truth.proof_about(&leaves).unwrap();
-        let (steps, root) = (leaves.len() as u64 - 1, TraceTree::over(leaves.clone()).root());
-        let id = truth::ID;
-        let proven: Result<u64, String> = host.call(
-            "prove",
-            (&lie.truth.run.code, id.author, id.job, steps, root, proof),
-        );
+        let tree = TraceTree::over(leaves.clone());
+        let proven = prove(&lie.truth.run.code, leaves.len() as u64 - 1, &tree, proof);
         let expected = lie.truth.watch(&leaves).unwrap();
         assert_eq!(proven, Ok(expected), "{}", lie.name);
     }

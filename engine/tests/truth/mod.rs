@@ -54,10 +54,14 @@ impl Truth {
 
     /// What the chain finds with a proof of `step`, made for `tree`, of a trace of `steps` steps.
     pub fn prove(&self, step: u64, tree: &TraceTree, steps: u64) -> Result<u64, FraudError> {
+        self.judge(self.proof_in(step, tree), tree.root(), steps)
+    }
+
+    /// A proof of `step`, made for `tree`.
+    pub fn proof_in(&self, step: u64, tree: &TraceTree) -> FraudProof {
         let after = NodeId::leaf(step + 1);
         let leaf_after = (tree.node(after).unwrap(), tree.path_of(after));
-        let proof = self.proof(step, tree.path(step), leaf_after);
-        self.judge(proof, tree.root(), steps)
+        self.proof(step, tree.path(step), leaf_after)
     }
 
     pub fn proof(&self, step: u64, before: Vec<Hash>, after: (Hash, Vec<Hash>)) -> FraudProof {
@@ -128,25 +132,30 @@ pub struct Lie {
     pub end: Machine,
     /// The most steps that a run may have.
     pub max_steps: u64,
-    /// The proof runs a step. Behind the halt there is none to run.
-    pub runs: bool,
-    /// It is claimed that the run has no end.
-    pub unfinished: bool,
 }
 
 impl Lie {
     pub fn leaves(&self) -> Vec<Hash> {
         ID.leaves(&self.states).collect()
     }
+
+    /// Whether the proof runs a step. Behind the halt there is none to run.
+    pub fn has_step(&self) -> bool {
+        self.states.len() <= self.truth.states.len()
+    }
+
+    /// Whether it is claimed that the run has no end.
+    pub fn is_unfinished(&self) -> bool {
+        self.end.status() == Status::Running
+    }
 }
 
 /// Every kind of lie that gets in.
 pub fn lies() -> Vec<Lie> {
-    let mut lies = false_ends();
-    lies.extend(runs_past_the_halt());
-    lies.push(run_without_end());
-    lies.extend(answers_of_traps());
-    lies
+    [false_ends(), runs_past_the_end(), answers_of_traps()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The machine of `truth` after step `index`, in another state or with another memory.
@@ -174,8 +183,6 @@ fn false_end(
         states,
         end,
         max_steps: 100,
-        runs: true,
-        unfinished: false,
     }
 }
 
@@ -212,39 +219,28 @@ fn false_ends() -> Vec<Lie> {
     ]
 }
 
-fn runs_past_the_halt() -> Vec<Lie> {
+fn runs_past_the_end() -> Vec<Lie> {
     let truth = Rc::new(Truth::new(programs::counter_run(6)));
-    let past = |more: usize| {
-        let mut end = changed(&truth, 6, |state, _| state.pc += 1);
+    let past = |name: String, steps: usize, max_steps, change: fn(&mut State)| {
+        let mut end = changed(&truth, 6, |state, _| change(state));
         let mut states = truth.states.clone();
-        states.resize(states.len() + more, end.state_hash());
+        states.resize(steps + 1, end.state_hash());
         Lie {
-            name: format!("{more} steps past the halt"),
+            name,
             truth: truth.clone(),
             states,
             end,
-            max_steps: 100,
-            runs: false,
-            unfinished: false,
+            max_steps,
         }
     };
-    [1, 2, 70].map(past).into()
-}
-
-fn run_without_end() -> Lie {
-    let truth = Rc::new(Truth::new(programs::counter_run(6)));
-    let mut end = changed(&truth, 6, |state, _| state.status = Status::Running);
-    let mut states = truth.states.clone();
-    states.resize(11, end.state_hash());
-    Lie {
-        name: "a run without end".into(),
-        truth,
-        states,
-        end,
-        max_steps: 10,
-        runs: false,
-        unfinished: true,
-    }
+    let halted = [1, 2, 70].map(|more| {
+        let name = format!("{more} steps past the halt");
+        past(name, 6 + more, 100, |state| state.pc += 1)
+    });
+    let without_end = past("a run without end".into(), 10, 10, |state| {
+        state.status = Status::Running;
+    });
+    halted.into_iter().chain([without_end]).collect()
 }
 
 fn answers_of_traps() -> Vec<Lie> {
