@@ -10,6 +10,8 @@
 //!
 //! A package's id is the blake2b-256 hash of the file.
 
+use std::collections::HashSet;
+
 use assay_engine::limits::MAX_STEPS;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +19,8 @@ use serde::{Deserialize, Serialize};
 pub const MAGIC: [u8; 8] = *b"ASSAYPK1";
 /// The most bytes of a manifest.
 pub const MANIFEST_MAX: usize = 1 << 20;
+/// The most bytes of all inputs, and of all outputs. A job may have less.
+pub const TENSORS_MAX: u64 = 1 << 26;
 
 const PREFIX: usize = 12;
 
@@ -90,6 +94,31 @@ pub enum Dtype {
     Bool,
 }
 
+impl Dtype {
+    /// Bytes of one element.
+    pub fn size(self) -> usize {
+        match self {
+            Self::I8 | Self::U8 | Self::Bool => 1,
+            Self::F32 | Self::I32 => 4,
+            Self::I64 => 8,
+        }
+    }
+}
+
+/// As in a manifest: `f32`.
+impl std::fmt::Display for Dtype {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::I8 => "i8",
+            Self::U8 => "u8",
+            Self::I32 => "i32",
+            Self::I64 => "i64",
+            Self::Bool => "bool",
+        })
+    }
+}
+
 /// A tensor of a model's interface; its bytes are row-major and little-endian.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TensorSpec {
@@ -99,6 +128,32 @@ pub struct TensorSpec {
     pub dtype: Dtype,
     /// Elements along each axis.
     pub shape: Vec<u64>,
+}
+
+impl TensorSpec {
+    /// How many elements it has. `None` where nobody can count them.
+    pub fn elements(&self) -> Option<u64> {
+        elements(&self.shape)
+    }
+
+    /// How many bytes it has. `None` where nobody can count them.
+    pub fn bytes(&self) -> Option<u64> {
+        self.elements()?.checked_mul(self.dtype.size() as u64)
+    }
+}
+
+/// How many elements a tensor of this shape has.
+pub(crate) fn elements(shape: &[u64]) -> Option<u64> {
+    shape
+        .iter()
+        .try_fold(1_u64, |product, len| product.checked_mul(*len))
+}
+
+/// Type and shape: `f32 [1, 10]`.
+impl std::fmt::Display for TensorSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "{} {:?}", self.dtype, self.shape)
+    }
 }
 
 /// What a package is.
@@ -177,6 +232,12 @@ pub enum PackageError {
     /// A run has no steps, or more than the step machine allows.
     #[error("the manifest says {0} steps, not 1 to {MAX_STEPS}")]
     BadSteps(u64),
+    /// The inputs or the outputs have more bytes than [`TENSORS_MAX`].
+    #[error("with the tensor `{0}`, the inputs or outputs have more than {TENSORS_MAX} bytes")]
+    TensorsTooLarge(String),
+    /// Two inputs, or two outputs, have the same name.
+    #[error("two tensors are called `{0}`")]
+    RepeatedName(String),
     /// The program breaks a rule of the step machine.
     #[error("the program cannot run: {0}")]
     BadProgram(assay_engine::ProgramError),
@@ -216,6 +277,8 @@ impl Package {
         if !(1..=MAX_STEPS).contains(&manifest.steps) {
             return Err(PackageError::BadSteps(manifest.steps));
         }
+        check_tensors(&manifest.inputs)?;
+        check_tensors(&manifest.outputs)?;
         let parts_len = manifest.program_len.checked_add(manifest.params_len);
         let parts_len = parts_len.ok_or(PackageError::ImpossibleLength)?;
         let (parts, trailing) = split(parts, parts_len, bytes.len() - parts.len())?;
@@ -240,6 +303,22 @@ fn split(bytes: &[u8], len: u64, offset: usize) -> Result<(&[u8], &[u8]), Packag
     };
     let len = usize::try_from(len).map_err(|_| PackageError::ImpossibleLength)?;
     bytes.split_at_checked(len).ok_or(truncated)
+}
+
+fn check_tensors(specs: &[TensorSpec]) -> Result<(), PackageError> {
+    let mut names = HashSet::new();
+    let mut total = 0_u64;
+    for spec in specs {
+        let too_large = || PackageError::TensorsTooLarge(spec.name.clone());
+        total = total.saturating_add(spec.bytes().ok_or_else(too_large)?);
+        if total > TENSORS_MAX {
+            return Err(too_large());
+        }
+        if !names.insert(&spec.name) {
+            return Err(PackageError::RepeatedName(spec.name.clone()));
+        }
+    }
+    Ok(())
 }
 
 fn check_program(program: &[u8], expected: Hash) -> Result<(), PackageError> {

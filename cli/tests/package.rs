@@ -1,7 +1,7 @@
 //! What is not a package is refused by name, without a panic and without allocating what it announces.
 
 use assay_cli::commands::{execute, Command};
-use assay_cli::package::{Dtype, Hash, Manifest, Package, PackageError, TensorSpec};
+use assay_cli::package::{Dtype, Hash, Manifest, Package, PackageError, TensorSpec, TENSORS_MAX};
 use assay_cli::NETWORK_PROGRAM;
 use assay_engine::limits::MAX_STEPS;
 use proptest::prelude::*;
@@ -117,6 +117,51 @@ fn steps_that_no_run_may_have_are_refused() {
         assert!(matches!(error, PackageError::BadSteps(actual) if actual == steps));
     }
     with(|manifest| manifest.steps = MAX_STEPS).unwrap();
+}
+
+fn tensor(name: &str, dtype: Dtype, shape: &[u64]) -> TensorSpec {
+    TensorSpec {
+        name: name.into(),
+        dtype,
+        shape: shape.to_vec(),
+    }
+}
+
+#[test]
+fn tensors_that_nobody_can_hold_are_refused() {
+    let most = TENSORS_MAX / 4;
+    for shape in [&[most + 1][..], &[u64::MAX], &[u64::MAX, 2], &[1 << 32, 1 << 32]] {
+        for change in [
+            |manifest: &mut Manifest, tensor| manifest.inputs.push(tensor),
+            |manifest: &mut Manifest, tensor| manifest.outputs.push(tensor),
+        ] {
+            let error = with(|manifest| change(manifest, tensor("x", Dtype::F32, shape))).unwrap_err();
+            assert!(
+                matches!(&error, PackageError::TensorsTooLarge(name) if name == "x"),
+                "{error}"
+            );
+        }
+    }
+    let together = with(|manifest| {
+        manifest.inputs = vec![tensor("x", Dtype::F32, &[most]), tensor("y", Dtype::Bool, &[1])];
+    });
+    assert!(matches!(together, Err(PackageError::TensorsTooLarge(name)) if name == "y"));
+    with(|manifest| manifest.inputs = vec![tensor("x", Dtype::F32, &[most])]).unwrap();
+}
+
+#[test]
+fn tensors_of_one_name_are_refused() {
+    let twice = vec![tensor("x", Dtype::F32, &[1]), tensor("x", Dtype::I8, &[2])];
+    let error = with(|manifest| manifest.outputs = twice).unwrap_err();
+    assert!(
+        matches!(&error, PackageError::RepeatedName(name) if name == "x"),
+        "{error}"
+    );
+    with(|manifest| {
+        manifest.inputs = vec![tensor("x", Dtype::F32, &[1])];
+        manifest.outputs = vec![tensor("x", Dtype::F32, &[1])];
+    })
+    .unwrap();
 }
 
 #[test]
