@@ -3,7 +3,9 @@
 //! | module | what |
 //! | --- | --- |
 //! | [`lower`] | from an ONNX file to a plan for the network program |
+//! | [`options`] | what a user decides about a model before it is packed |
 //! | [`package`] | the file that the tools exchange: program, params, manifest |
+//! | [`tensors`] | inputs and outputs: npy, JSON, pictures, raw bytes |
 //! | [`run`] | executes a package on this machine |
 //! | [`commands`] | the subcommands of `assay` |
 
@@ -11,8 +13,10 @@
 
 pub mod commands;
 pub mod lower;
+pub mod options;
 pub mod package;
 pub mod run;
+pub mod tensors;
 
 /// The network program, as `programs/build.sh` built it.
 pub const NETWORK_PROGRAM: &[u8] = include_bytes!("../../programs/dist/network.wasm");
