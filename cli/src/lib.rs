@@ -6,15 +6,19 @@
 //! | [`options`] | what a user decides about a model before it is packed |
 //! | [`package`] | the file that the tools exchange: program, params, manifest |
 //! | [`tensors`] | inputs and outputs: npy, JSON, pictures, raw bytes |
+//! | [`executors`] | what runs steps |
 //! | [`run`] | executes a package on this machine |
+//! | [`progress`] | a line that says how far a run is |
 //! | [`commands`] | the subcommands of `assay` |
 
 #![deny(missing_docs)]
 
 pub mod commands;
+pub mod executors;
 pub mod lower;
 pub mod options;
 pub mod package;
+pub mod progress;
 pub mod run;
 pub mod tensors;
 

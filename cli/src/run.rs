@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 
-use assay_engine::executor::StepEnd;
+use assay_engine::executor::{ExecutorError, StepEnd, StepRun};
 use assay_engine::limits::CHUNK_LEN;
-use assay_engine::{Executor, Hash, Machine, Program, Status, TrapReason, WasmiExecutor};
+use assay_engine::{Hash, Machine, Program, Status, TrapReason};
 
+use crate::executors::{ExecutorKind, Stepper};
 use crate::package::Package;
+use crate::progress::Progress;
 
 /// The most bytes of memory that a run may write, in chunks of 4096 bytes.
 pub const WRITTEN_MAX: usize = 1 << 30;
@@ -18,10 +20,19 @@ pub struct Answer {
     pub output: Vec<u8>,
     /// Steps that ran.
     pub steps: u64,
-    /// Fuel that the steps used.
+    /// Fuel of those steps whose fuel was counted.
     pub fuel: u64,
-    /// Fuel of the step that used most.
+    /// Fuel of the step among them that used most.
     pub greatest_fuel: u64,
+    /// Steps whose fuel was not counted: the interpreter did not run them.
+    pub uncounted: u64,
+}
+
+impl Answer {
+    /// Fuel of the whole run, where all of it was counted.
+    pub fn total_fuel(&self) -> Option<u64> {
+        (self.uncounted == 0).then_some(self.fuel)
+    }
 }
 
 /// Why a run gave no answer.
@@ -30,9 +41,14 @@ pub enum RunError {
     /// The program breaks a rule of the step machine.
     #[error("the program cannot run: {0}")]
     Program(#[from] assay_engine::ProgramError),
-    /// The interpreter refused.
-    #[error("the interpreter failed: {0:?}")]
-    Executor(assay_engine::executor::ExecutorError),
+    /// An executor refused.
+    #[error("the executor {executor} failed: {error:?}")]
+    Executor {
+        /// Its name.
+        executor: String,
+        /// Why.
+        error: ExecutorError,
+    },
     /// A step trapped.
     #[error("step {step} trapped: {reason:?}")]
     Trapped {
@@ -52,21 +68,41 @@ pub enum RunError {
 /// A package that is ready to run any number of times.
 pub struct Runner<'a> {
     package: &'a Package,
-    executor: WasmiExecutor,
-    module: <WasmiExecutor as Executor>::Module,
+    name: String,
+    stepper: Box<dyn Stepper + 'a>,
 }
 
 impl<'a> Runner<'a> {
-    /// Compiles the package's program.
+    /// Compiles the package's program for the interpreter.
     pub fn new(package: &'a Package) -> Result<Self, RunError> {
+        Self::with(package, ExecutorKind::Wasmi)
+    }
+
+    /// Compiles the package's program.
+    pub fn with(package: &'a Package, kind: ExecutorKind) -> Result<Self, RunError> {
         let program = Program::new(package.program.clone())?;
-        let executor = WasmiExecutor::new();
-        let module = executor.load(&program).map_err(RunError::Executor)?;
-        Ok(Self {
+        let name = kind.to_string();
+        match kind.load(&program) {
+            Ok(stepper) => Ok(Self::of(package, name, stepper)),
+            Err(error) => Err(RunError::Executor {
+                executor: name,
+                error,
+            }),
+        }
+    }
+
+    /// Runs the package by something of one's own.
+    pub fn of(package: &'a Package, name: String, stepper: Box<dyn Stepper + 'a>) -> Self {
+        Self {
             package,
-            executor,
-            module,
-        })
+            name,
+            stepper,
+        }
+    }
+
+    /// What runs the steps.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Runs the package on an input; fails after as many steps as the manifest says, or where it writes more than
@@ -77,60 +113,128 @@ impl<'a> Runner<'a> {
 
     /// As [`Self::run`], with another limit on the bytes written.
     pub fn run_within(&self, input: &[u8], written_max: usize) -> Result<Answer, RunError> {
-        self.run_watched(input, written_max, |_| ())
+        let mut run = self.start(input);
+        run.written_max = written_max;
+        Ok(run.to_end(false)?.0)
     }
 
     /// As [`Self::run`], and the hashes of the state before the first step and after each.
     pub fn run_traced(&self, input: &[u8]) -> Result<(Answer, Vec<Hash>), RunError> {
-        let mut states = Vec::new();
-        let answer = self.run_watched(input, WRITTEN_MAX, |machine| states.push(machine.state_hash()))?;
-        Ok((answer, states))
+        self.start(input).to_end(true)
     }
 
-    /// `watch` sees the machine before the first step and after each.
-    fn run_watched(
-        &self,
-        input: &[u8],
-        written_max: usize,
-        mut watch: impl FnMut(&mut Machine),
-    ) -> Result<Answer, RunError> {
-        let mut machine = Machine::new(&self.package.params, input);
-        watch(&mut machine);
-        let (mut fuel, mut greatest_fuel) = (0, 0);
-        let mut written = HashSet::new();
-        while machine.steps() < self.package.manifest.steps {
-            let run = machine
-                .step(&self.executor, &self.module)
-                .map_err(RunError::Executor)?;
-            let Some(run) = run else { break };
-            let used = run.fuel.unwrap_or_default();
-            fuel += used;
-            greatest_fuel = used.max(greatest_fuel);
-            if let StepEnd::Continue { writes, .. } = &run.end {
-                written.extend(writes.keys().copied());
-            }
-            if written.len() * CHUNK_LEN > written_max {
-                return Err(RunError::MemoryExceeded(machine.steps() - 1));
-            }
-            watch(&mut machine);
-            if machine.status() != Status::Running {
-                break;
-            }
+    /// A run before its first step.
+    pub fn start(&self, input: &[u8]) -> Run<'_> {
+        Run {
+            runner: self,
+            machine: Machine::new(&self.package.params, input),
+            written: HashSet::new(),
+            written_max: WRITTEN_MAX,
+            fuel: 0,
+            greatest_fuel: 0,
+            uncounted: 0,
+            progress: Progress::hidden(),
         }
-        let steps = machine.steps();
-        if let Status::Trapped { reason } = machine.status() {
+    }
+}
+
+/// A run between two steps.
+pub struct Run<'a> {
+    runner: &'a Runner<'a>,
+    machine: Machine,
+    written: HashSet<u32>,
+    written_max: usize,
+    fuel: u64,
+    greatest_fuel: u64,
+    uncounted: u64,
+    progress: Progress,
+}
+
+impl Run<'_> {
+    /// The same run, which tells a terminal how far it is.
+    pub fn with_progress(self) -> Self {
+        Self {
+            progress: Progress::new("step", self.steps_max()),
+            ..self
+        }
+    }
+
+    /// The machine.
+    pub fn machine(&mut self) -> &mut Machine {
+        &mut self.machine
+    }
+
+    /// Runs a step. `None` where the run has ended, or has as many steps as the manifest says.
+    pub fn step(&mut self) -> Result<Option<StepRun>, RunError> {
+        if self.machine.steps() >= self.steps_max() {
+            return Ok(None);
+        }
+        let stepped = self.runner.stepper.step(&mut self.machine);
+        let run = stepped.map_err(|error| RunError::Executor {
+            executor: self.runner.name.clone(),
+            error,
+        })?;
+        if let Some(run) = &run {
+            self.count(run)?;
+        }
+        Ok(run)
+    }
+
+    /// Runs all steps that are left. With `traced`, also gives the hashes of the state before them and after each.
+    pub fn to_end(mut self, traced: bool) -> Result<(Answer, Vec<Hash>), RunError> {
+        let mut states = Vec::new();
+        let mut note = |machine: &mut Machine| {
+            if traced {
+                states.push(machine.state_hash());
+            }
+        };
+        note(&mut self.machine);
+        while self.step()?.is_some() {
+            note(&mut self.machine);
+        }
+        Ok((self.finish()?, states))
+    }
+
+    /// What the run gave.
+    pub fn finish(self) -> Result<Answer, RunError> {
+        let steps = self.machine.steps();
+        if let Status::Trapped { reason } = self.machine.status() {
             return Err(RunError::Trapped {
-                step: steps - 1,
+                step: steps.saturating_sub(1),
                 reason,
             });
         }
         // A whole memory is never pruned.
-        let output = machine.output().ok().flatten().ok_or(RunError::Endless(steps))?;
+        let output = self.machine.output().ok().flatten();
         Ok(Answer {
-            output,
+            output: output.ok_or(RunError::Endless(steps))?,
             steps,
-            fuel,
-            greatest_fuel,
+            fuel: self.fuel,
+            greatest_fuel: self.greatest_fuel,
+            uncounted: self.uncounted,
         })
+    }
+
+    fn steps_max(&self) -> u64 {
+        self.runner.package.manifest.steps
+    }
+
+    fn count(&mut self, run: &StepRun) -> Result<(), RunError> {
+        match run.fuel {
+            Some(fuel) => {
+                self.fuel = self.fuel.saturating_add(fuel);
+                self.greatest_fuel = self.greatest_fuel.max(fuel);
+            }
+            None => self.uncounted += 1,
+        }
+        if let StepEnd::Continue { writes, .. } = &run.end {
+            self.written.extend(writes.keys().copied());
+        }
+        let steps = self.machine.steps();
+        self.progress.show(steps);
+        match self.written.len() * CHUNK_LEN > self.written_max {
+            true => Err(RunError::MemoryExceeded(steps.saturating_sub(1))),
+            false => Ok(()),
+        }
     }
 }

@@ -1,0 +1,65 @@
+//! What runs a package's steps on this machine.
+
+use assay_engine::executor::{ExecutorError, JitExecutor, StepRun};
+use assay_engine::{Executor, Machine, Program, WasmiExecutor};
+
+/// A way to run steps. All of them come to the same states.
+///
+/// A program's native twin would be one more: a variant here, and what it runs behind [`Stepper`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExecutorKind {
+    /// The interpreter, which is the authority, and counts fuel.
+    #[default]
+    Wasmi,
+    /// Machine code. It does not count fuel.
+    Jit,
+}
+
+/// A program that is ready to run.
+pub trait Stepper {
+    /// Runs the next step of `machine`. `None` where it has ended.
+    fn step(&self, machine: &mut Machine) -> Result<Option<StepRun>, ExecutorError>;
+}
+
+/// An executor and what it made of a program.
+struct Loaded<E: Executor> {
+    executor: E,
+    module: E::Module,
+}
+
+impl<E: Executor> Stepper for Loaded<E> {
+    fn step(&self, machine: &mut Machine) -> Result<Option<StepRun>, ExecutorError> {
+        machine.step(&self.executor, &self.module)
+    }
+}
+
+impl ExecutorKind {
+    /// All of them, the authority first.
+    pub const ALL: [Self; 2] = [Self::Wasmi, Self::Jit];
+
+    /// Compiles a program.
+    pub fn load(self, program: &Program) -> Result<Box<dyn Stepper>, ExecutorError> {
+        match self {
+            Self::Wasmi => loaded(WasmiExecutor::new(), program),
+            Self::Jit => loaded(JitExecutor::new()?, program),
+        }
+    }
+}
+
+fn loaded<E>(executor: E, program: &Program) -> Result<Box<dyn Stepper>, ExecutorError>
+where
+    E: Executor + 'static,
+    E::Module: 'static,
+{
+    let module = executor.load(program)?;
+    Ok(Box::new(Loaded { executor, module }))
+}
+
+impl std::fmt::Display for ExecutorKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Wasmi => "wasmi",
+            Self::Jit => "jit",
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! How far a long run is: a line on a terminal's standard error, which is gone when the run ends.
+
+use std::io::{stderr, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+/// A run that ends before this shows nothing.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// The line changes no more often.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A line that counts.
+#[derive(Debug)]
+pub struct Progress {
+    what: &'static str,
+    total: u64,
+    /// When the line changes next. `None` where there is nobody to see it.
+    next: Option<Instant>,
+    is_shown: bool,
+}
+
+impl Progress {
+    /// Counts up to `total`, where standard error is a terminal.
+    pub fn new(what: &'static str, total: u64) -> Self {
+        Self {
+            what,
+            total,
+            next: stderr().is_terminal().then(|| Instant::now() + PATIENCE),
+            is_shown: false,
+        }
+    }
+
+    /// Shows nothing.
+    pub fn hidden() -> Self {
+        Self {
+            what: "",
+            total: 0,
+            next: None,
+            is_shown: false,
+        }
+    }
+
+    /// `done` of the total are done.
+    pub fn show(&mut self, done: u64) {
+        let Some(next) = self.next else { return };
+        let now = Instant::now();
+        if now >= next {
+            self.next = Some(now + PAUSE);
+            self.is_shown = true;
+            let _ = write!(stderr(), "\r{}\x1b[K", line(self.what, done, self.total));
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.is_shown {
+            let _ = write!(stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+fn line(what: &str, done: u64, total: u64) -> String {
+    let percent = u128::from(done) * 100 / u128::from(total.max(1));
+    format!("{what} {done} of {total}, {percent} %")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_how_much_is_done() {
+        assert_eq!(line("step", 5, 200), "step 5 of 200, 2 %");
+        assert_eq!(line("step", 0, 0), "step 0 of 0, 0 %");
+        let all = format!("step {0} of {0}, 100 %", u64::MAX);
+        assert_eq!(line("step", u64::MAX, u64::MAX), all);
+    }
+}
