@@ -5,19 +5,24 @@
 //! | [`lower`] | from an ONNX file to a plan for the network program |
 //! | [`options`] | what a user decides about a model before it is packed |
 //! | [`package`] | the file that the tools exchange: program, params, manifest |
+//! | [`operators`] | what a package computes, by kind of operator |
 //! | [`tensors`] | inputs and outputs: npy, JSON, pictures, raw bytes |
 //! | [`executors`] | what runs steps |
 //! | [`run`] | executes a package on this machine |
+//! | [`profile`], [`chain`] | what a run takes, here and in a dispute |
 //! | [`progress`] | a line that says how far a run is |
 //! | [`commands`] | the subcommands of `assay` |
 
 #![deny(missing_docs)]
 
+pub mod chain;
 pub mod commands;
 pub mod executors;
 pub mod lower;
+pub mod operators;
 pub mod options;
 pub mod package;
+pub mod profile;
 pub mod progress;
 pub mod run;
 pub mod tensors;
