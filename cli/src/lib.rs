@@ -10,6 +10,7 @@
 //! | [`executors`] | what runs steps |
 //! | [`run`] | executes a package on this machine |
 //! | [`profile`], [`chain`] | what a run takes, here and in a dispute |
+//! | [`compare`], [`expect`] | the executors beside each other, and an output beside the expected one |
 //! | [`progress`] | a line that says how far a run is |
 //! | [`commands`] | the subcommands of `assay` |
 
@@ -17,7 +18,9 @@
 
 pub mod chain;
 pub mod commands;
+pub mod compare;
 pub mod executors;
+pub mod expect;
 pub mod lower;
 pub mod operators;
 pub mod options;
