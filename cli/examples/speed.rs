@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release --example speed` in `cli/`. Each row is the fastest of many runs, plain and traced by turns.
 
-use assay_cli::{commands::package_model, package::Package};
+use assay_cli::{commands::package_model, options::Options, package::Package};
 use assay_engine::{Executor, Machine, Program, WasmiExecutor};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -55,7 +55,7 @@ fn main() {
     println!("| --- | --- | --- | --- | --- | --- | --- |");
     for (model, macs) in MODELS {
         let onnx = std::fs::read(root.join(model)).expect("the repository has its models");
-        let package = package_model(&onnx, model).expect("they can be packed");
+        let package = package_model(&onnx, model, &Options::default()).expect("they can be packed");
         let (plain, traced, steps) = measure(&package);
         let [plain, traced] = [plain, traced].map(|time| time.as_secs_f64());
         println!(

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use assay_cli::commands::{execute, printable, Arguments};
+use assay_cli::commands::{execute, printable, Arguments, Different};
 
 fn main() -> ExitCode {
     match execute(&Arguments::parse().command) {
@@ -13,7 +13,10 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("error: {}", printable(&error.to_string()));
+            match error.downcast_ref::<Different>() {
+                Some(Different(report)) => println!("{report}"),
+                None => eprintln!("error: {}", printable(&error.to_string())),
+            }
             ExitCode::FAILURE
         }
     }

@@ -4,10 +4,11 @@ mod program;
 
 use std::path::Path;
 
-use assay_cli::commands::{execute, Command};
+use assay_cli::commands::{execute, Arguments};
 use assay_cli::package::{Dtype, Hash, Package};
 use assay_cli::run::{Answer, Runner};
 use assay_engine::{Executor, Machine, Program, WasmiExecutor};
+use clap::Parser;
 use program::package_model;
 
 const SAMPLES: usize = 360;
@@ -137,13 +138,11 @@ fn run_report(folder: &Path, package: &Package, input: &[u8], states: bool) -> s
     let (package_file, input_file) = (folder.join("model.assay"), folder.join("input"));
     std::fs::write(&package_file, package.encode().unwrap()).unwrap();
     std::fs::write(&input_file, input).unwrap();
-    let command = Command::Run {
-        package: package_file,
-        input: input_file,
-        states,
-        json: true,
-    };
-    serde_json::from_str(&execute(&command).unwrap()).unwrap()
+    let [package, input] = [package_file, input_file].map(|path| path.to_str().unwrap().to_string());
+    let mut line = vec!["assay", "run", &package, "--input", &input, "--json"];
+    line.extend(states.then_some("--states"));
+    let arguments = Arguments::parse_from(line);
+    serde_json::from_str(&execute(&arguments.command).unwrap()).unwrap()
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What is not a package is refused by name, without a panic and without allocating what it announces.
 
-use assay_cli::commands::{execute, Command};
+use assay_cli::commands::{execute, Command, Inputs, Inspect, Unpack};
 use assay_cli::package::{Dtype, Hash, Manifest, Package, PackageError, TensorSpec, TENSORS_MAX};
 use assay_cli::NETWORK_PROGRAM;
 use assay_engine::limits::MAX_STEPS;
@@ -179,10 +179,12 @@ fn control_characters_of_a_manifest_stay_off_the_terminal() {
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join("model.assay");
     std::fs::write(&file, package.encode().unwrap()).unwrap();
-    let command = Command::Inspect {
+    let command = Command::Inspect(Inspect {
         package: file,
+        run: false,
+        inputs: Inputs::default(),
         json: false,
-    };
+    });
     let report = execute(&command).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
     assert!(
@@ -236,10 +238,10 @@ fn unpacked_segments_are_the_params_in_order() {
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join("model.assay");
     std::fs::write(&file, package.encode().unwrap()).unwrap();
-    let command = Command::Unpack {
+    let command = Command::Unpack(Unpack {
         package: file,
         output: folder.join("parts"),
-    };
+    });
     execute(&command).unwrap();
     // A second time overwrites what the first one wrote, and what a larger package left.
     std::fs::write(folder.join("parts/params.2"), b"stale").unwrap();

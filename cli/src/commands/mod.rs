@@ -1,0 +1,88 @@
+//! The subcommands of `assay`.
+
+mod inputs;
+mod inspect;
+mod outputs;
+mod pack;
+mod run;
+mod text;
+mod unpack;
+mod verify;
+
+use std::error::Error;
+use std::path::Path;
+
+use clap::{Parser, Subcommand};
+
+use crate::package::Package;
+
+pub use inputs::{Inputs, Pictures};
+pub use inspect::Inspect;
+pub use pack::{package_model, Pack};
+pub use run::Run;
+pub use text::printable;
+pub use unpack::Unpack;
+pub use verify::Verify;
+
+/// Packs models for the step machine, inspects them and runs them.
+#[derive(Debug, Parser)]
+#[command(name = "assay", version)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `assay` does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Makes a package of an ONNX model.
+    Pack(Pack),
+    /// Says what a package holds and what it takes.
+    Inspect(Inspect),
+    /// Takes a package apart for an upload by hand: `program.wasm`, and params in segments `params.0`, `params.1`, ...
+    Unpack(Unpack),
+    /// Runs a package on this machine. A run may write 1 GiB of memory.
+    Run(Run),
+    /// Runs a package by every executor and compares them, step by step. Exits with 1 where they differ.
+    Verify(Verify),
+}
+
+/// What a subcommand fails with.
+pub type Failure = Box<dyn Error>;
+
+/// A comparison found differences. The report is what the subcommand prints all the same.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Different(pub String);
+
+/// Executes a subcommand and returns what it prints.
+pub fn execute(command: &Command) -> Result<String, Failure> {
+    match command {
+        Command::Pack(arguments) => pack::pack(arguments),
+        Command::Inspect(arguments) => inspect::inspect(arguments),
+        Command::Unpack(arguments) => unpack::unpack(arguments),
+        Command::Run(arguments) => run::run(arguments),
+        Command::Verify(arguments) => verify::verify(arguments),
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| at(path, error))
+}
+
+fn read_package(path: &Path) -> Result<Package, Failure> {
+    Ok(Package::decode(&read(path)?)?)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    std::fs::write(path, bytes).map_err(|error| at(path, error))
+}
+
+fn create_folder(path: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(path).map_err(|error| at(path, error))
+}
+
+fn at(path: &Path, error: std::io::Error) -> Failure {
+    format!("{}: {error}", path.display()).into()
+}
