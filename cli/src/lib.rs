@@ -2,6 +2,7 @@
 //!
 //! | module | what |
 //! | --- | --- |
+//! | [`onnx`] | reads ONNX files |
 //! | [`lower`] | from an ONNX file to a plan for the network program |
 //! | [`options`] | what a user decides about a model before it is packed |
 //! | [`package`] | the file that the tools exchange: program, params, manifest |
@@ -22,6 +23,7 @@ pub mod compare;
 pub mod executors;
 pub mod expect;
 pub mod lower;
+pub mod onnx;
 pub mod operators;
 pub mod options;
 pub mod package;

@@ -3,11 +3,11 @@
 mod onnx;
 mod program;
 
+use assay_cli::onnx::proto::DataType;
 use assay_cli::run::Runner;
 use assay_engine::limits::STEP_FUEL;
 use onnx::{Attribute, Model};
 use program::package_model;
-use tract_onnx::pb::tensor_proto::DataType;
 
 const LEN: usize = 16 * 1024;
 /// The functions' branches: zero, subnormal, small, around 1, saturated, overflowing, not a number.

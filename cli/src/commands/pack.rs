@@ -42,12 +42,7 @@ pub struct Pack {
 
 /// Makes a package of an ONNX model's bytes.
 pub fn package_model(onnx: &[u8], name: &str, options: &Options) -> Result<Package, Failure> {
-    if !options.is_empty() {
-        return Err(
-            "--dim and --const are not supported yet: give the model fixed dimensions and inputs".into(),
-        );
-    }
-    let model = lower(onnx)?;
+    let model = lower(onnx, options)?;
     let program = assay_engine::Program::new(NETWORK_PROGRAM.to_vec())?;
     let manifest = Manifest {
         name: name.to_string(),

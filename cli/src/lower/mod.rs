@@ -1,32 +1,43 @@
 //! From an ONNX file to a plan for the network program.
 //!
-//! `tract-onnx` parses the file, infers the shapes and simplifies the graph without changing its arithmetic; each node
-//! that remains becomes an operator of the plan, is fused into the one before it, or is refused by name.
+//! The graph is walked once, in its own order. Each name stands for a [`Value`](value::Value): a constant, a tensor in the
+//! machine's memory, or an expression that waits for its use. A node whose inputs are all constants is computed here, by
+//! the kernels that the network program has; any other one becomes operators of the plan, or is refused by name. All
+//! shapes are known at every node, so that there is no separate inference of shapes.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `node.rs` | a node: its attributes and inputs, and why it is refused |
+//! | `value.rs` | what a name stands for: constants, strided tensors |
+//! | `expression.rs` | elementwise expressions over several nodes, and the programs that they become |
+//! | `context.rs` | gives tensors their places and expressions their operators |
+//! | `ops/` | the operators of ONNX |
+//! | `tiles.rs` | cuts an operator into steps |
+//! | `memory.rs` | lets tensors share memory |
+//! | `plan.rs` | the bytes of the plan |
+//! | `fold.rs` | computes what depends on constants alone |
 
-mod elementwise;
-mod image;
-mod matrix;
+mod context;
+mod expression;
+mod fold;
+mod memory;
+mod node;
+mod ops;
 mod plan;
-mod reader;
 mod tiles;
+mod value;
 
 use std::collections::HashMap;
 
-use assay_network_plan::{Element, Op, Output, INPUT, INPUT_MAX, OUTPUT, OUTPUT_MAX};
-use tract_onnx::prelude::*;
-use tract_onnx::tract_core::ops::binary::TypedBinOp;
-use tract_onnx::tract_core::ops::change_axes::AxisOp;
-use tract_onnx::tract_core::ops::cnn::{Conv, MaxPool, SumPool};
-use tract_onnx::tract_core::ops::einsum::EinSum;
-use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
-use tract_onnx::tract_core::ops::identity::Identity;
-use tract_onnx::tract_core::ops::nn::{Reduce, Softmax};
-use tract_onnx::tract_core::ops::quant::DequantizeLinearF32;
-use tract_onnx::tract_core::ops::source::TypedSource;
+use assay_network_plan::{Halt, Step, INPUT, INPUT_MAX, OUTPUT, OUTPUT_MAX};
 
+use crate::onnx::proto::{GraphProto, NodeProto, ValueInfoProto};
+use crate::onnx::{self, OnnxError, Tensor, TensorError};
+use crate::options::{ConstantTensor, Options};
 use crate::package::{Dtype, TensorSpec};
-use plan::PlanBuilder;
-pub use reader::CONSTANTS_MAX;
+use context::Context;
+use node::{Node, Problem};
+use value::{Array, Value};
 
 /// A model as the network program runs it.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,364 +57,380 @@ pub struct Lowered {
 /// Why a model cannot be lowered.
 #[derive(Debug, thiserror::Error)]
 pub enum LowerError {
-    /// tract cannot read the file, or its shapes contradict each other.
-    #[error("cannot read the model: {0}")]
-    Unreadable(String),
-    /// tract panics on the file.
-    #[error("cannot read the model: the ONNX reader fails on it: {0}")]
-    Panicked(String),
-    /// With this node, what nodes make of constants has more bytes than [`CONSTANTS_MAX`].
-    #[error("node `{0}`: the tensors that nodes make of constants have more than {CONSTANTS_MAX} bytes")]
-    ConstantsTooLarge(String),
-    /// A node does what the network program cannot.
-    #[error("node `{node}` ({operator}): {reason}")]
-    Unsupported {
-        /// The node's name.
-        node: String,
-        /// The operator, as tract calls it.
-        operator: String,
-        /// What is not supported.
+    /// It is not a model.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
+    /// A constant of the file cannot be read.
+    #[error("constant `{name}`: {error}")]
+    Constant {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        error: TensorError,
+    },
+    /// The shape of an input is not known.
+    #[error("input `{name}`: the length of its dimension {axis} is not known{}", hint(.dimension))]
+    DynamicShape {
+        /// The input's name.
+        name: String,
+        /// Number of the dimension.
+        axis: usize,
+        /// The dimension's name, if it has one.
+        dimension: String,
+    },
+    /// An input cannot be an input of a package.
+    #[error("input `{name}`: {reason}")]
+    Input {
+        /// The input's name.
+        name: String,
+        /// What is wrong with it.
         reason: String,
     },
-    /// A tensor's shape is not known before the model runs.
-    #[error("node `{node}`: the shape {shape} is dynamic")]
-    DynamicShape {
-        /// Name of the node that makes the tensor.
+    /// An option names what the model has not.
+    #[error("the model has no input `{0}`")]
+    NoSuchInput(String),
+    /// A node cannot be lowered.
+    #[error("node `{node}` ({operator}): {problem}")]
+    Node {
+        /// The node's name; where it has none, that of its first output.
         node: String,
-        /// The shape.
-        shape: String,
+        /// The operator.
+        operator: String,
+        /// Why not.
+        problem: Problem,
     },
-    /// The smallest part of a node's work passes a limit of a step.
-    #[error("node `{node}` ({operator}): its smallest tile does not fit into one step")]
-    TooLarge {
+    /// A name is used before it is made.
+    #[error(
+        "node `{node}` takes `{name}`, which nothing before it makes: the graph is cyclic or not in order"
+    )]
+    Unordered {
         /// The node's name.
         node: String,
-        /// The operator, as tract calls it.
-        operator: String,
+        /// The name.
+        name: String,
     },
+    /// An output of the graph that nothing makes.
+    #[error("nothing makes the output `{0}`")]
+    NoSuchOutput(String),
     /// The inputs together are longer than a job's input may be.
     #[error("the inputs have {0} bytes, more than {INPUT_MAX}")]
     InputTooLong(u64),
     /// The outputs together are longer than a job's output may be.
     #[error("the outputs have {0} bytes, more than {OUTPUT_MAX}")]
     OutputTooLong(u64),
+    /// The model takes more steps than a plan may have.
+    #[error("the model takes more than {STEPS_MAX} steps")]
+    TooManySteps,
 }
+
+fn hint(dimension: &str) -> String {
+    match dimension {
+        "" => String::from(": fix the input with --const, or export the model with a fixed shape"),
+        name => format!(": give it with --dim {name}=SIZE"),
+    }
+}
+
+/// The most steps of a plan.
+pub const STEPS_MAX: usize = 1 << 22;
 
 /// Lowers an ONNX model.
-pub fn lower(onnx: &[u8]) -> Result<Lowered, LowerError> {
-    reader::guarded(|| {
-        let model = reader::read(onnx)?;
-        Lowering::new(&model).run()
-    })
+pub fn lower(bytes: &[u8], options: &Options) -> Result<Lowered, LowerError> {
+    let model = onnx::read(bytes)?;
+    let lowering = Lowering {
+        context: Context::new(),
+        values: HashMap::new(),
+        uses: HashMap::new(),
+        nodes: Vec::new(),
+        folding: fold::Budget::default(),
+    };
+    let graph = model.graph.as_ref().ok_or(OnnxError::NoGraph)?;
+    lowering.model(graph, options)
 }
-
-/// A tensor has fewer elements.
-const ELEMENTS_MAX: usize = 1 << 30;
-
-/// A tensor that the model computes or is given.
-#[derive(Clone, Debug)]
-struct Value {
-    address: u64,
-    element: Element,
-    shape: Vec<usize>,
-}
-
-impl Value {
-    fn len(&self) -> usize {
-        self.shape.iter().product()
-    }
-
-    fn bytes(&self) -> u64 {
-        self.len() as u64 * u64::from(self.element.size())
-    }
-}
-
-/// What is known of an operator besides its record.
-struct Source {
-    /// The node that it came from.
-    node: usize,
-    /// Elements of its output.
-    elements: u32,
-    /// What [`tiles::steps`] takes as `outer`.
-    outer: u32,
-    /// Products that it multiplies and adds.
-    products: u64,
-    /// Whether its bias is free to be set: it has none, and nothing was fused behind it.
-    bias_free: bool,
-}
-
-type Lowers<T> = Result<T, LowerError>;
 
 struct Lowering<'a> {
-    model: &'a TypedModel,
-    /// Scales by which the file quantizes.
-    scales: &'a [f32],
-    plan: PlanBuilder,
-    sources: Vec<Source>,
-    values: HashMap<OutletId, Value>,
+    context: Context,
+    values: HashMap<&'a str, Value>,
+    /// How often a name is used.
+    uses: HashMap<&'a str, usize>,
+    /// The node of each operator, as far as there are any.
+    nodes: Vec<Option<&'a NodeProto>>,
+    folding: fold::Budget,
 }
 
 impl<'a> Lowering<'a> {
-    fn new(model: &'a reader::Model) -> Self {
-        Self {
-            model: &model.typed,
-            scales: &model.scales,
-            plan: PlanBuilder::new(),
-            sources: Vec::new(),
-            values: HashMap::new(),
-        }
-    }
-
-    fn run(mut self) -> Lowers<Lowered> {
-        let input_len = self.place_inputs()?;
-        let order = self
-            .model
-            .eval_order()
-            .map_err(|error| LowerError::Unreadable(error.to_string()))?;
-        for node in order {
-            self.node(&self.model.nodes[node])?;
-        }
-        self.place_outputs()?;
-        let mut steps = Vec::new();
-        for (index, (op, source)) in self.plan.ops.iter().zip(&self.sources).enumerate() {
-            let tiles = tiles::steps(op, index as u32, source.elements, source.outer);
-            steps.extend(tiles.ok_or_else(|| self.too_large(&self.model.nodes[source.node]))?);
-        }
+    fn model(mut self, graph: &'a GraphProto, options: &Options) -> Result<Lowered, LowerError> {
+        self.count_uses(graph);
+        self.initializers(graph)?;
+        let (inputs, input_len) = self.inputs(graph, options)?;
+        self.graph(graph)?;
+        let outputs = self.outputs(graph)?;
+        let steps = self.steps()?;
         Ok(Lowered {
-            inputs: self.specs(&self.model.inputs)?,
-            outputs: self.specs(&self.model.outputs)?,
-            products: self.sources.iter().map(|source| source.products).sum(),
+            inputs,
+            outputs,
+            products: self.context.products,
             steps: steps.len() as u64,
-            params: self.plan.finish(input_len, &steps),
+            params: self.context.plan.finish(input_len, &steps),
         })
     }
 
-    fn place_inputs(&mut self) -> Lowers<u32> {
-        let mut address = INPUT;
-        for outlet in &self.model.inputs {
-            let value = self.value_at(*outlet, address)?;
-            address += value.bytes();
-            self.values.insert(*outlet, value);
+    fn count_uses(&mut self, graph: &'a GraphProto) {
+        for name in graph.node.iter().flat_map(|node| &node.input) {
+            *self.uses.entry(name).or_default() += 1;
         }
-        let len = address - INPUT;
-        if len > INPUT_MAX as u64 {
-            return Err(LowerError::InputTooLong(len));
+        for output in &graph.output {
+            *self.uses.entry(&output.name).or_default() += 1;
         }
-        Ok(len as u32)
-    }
-
-    fn place_outputs(&mut self) -> Lowers<()> {
-        let outlets = &self.model.outputs;
-        let values: Vec<Value> = outlets
+        // What a graph inside of a node uses is used elsewhere too.
+        for inner in graph
+            .node
             .iter()
-            .map(|outlet| self.value(*outlet).cloned())
-            .collect::<Lowers<_>>()?;
-        let total: u64 = values.iter().map(Value::bytes).sum();
-        if total > OUTPUT_MAX as u64 {
-            return Err(LowerError::OutputTooLong(total));
+            .flat_map(|node| &node.attribute)
+            .filter_map(|attribute| attribute.g.as_ref())
+        {
+            self.count_uses(inner);
         }
-        let mut out = OUTPUT;
-        for (i, (value, outlet)) in values.iter().zip(outlets).enumerate() {
-            let halt = if i + 1 == values.len() { total as u32 } else { 0 };
-            let op = Output {
-                x: value.address,
-                out,
-                len: value.bytes() as u32,
-                halt,
-            };
-            out += value.bytes();
-            self.push(op, &self.model.nodes[outlet.node], value, 1, 0);
+    }
+
+    fn initializers(&mut self, graph: &'a GraphProto) -> Result<(), LowerError> {
+        for proto in &graph.initializer {
+            let tensor = Tensor::of(proto).map_err(|error| LowerError::Constant {
+                name: proto.name.clone(),
+                error,
+            })?;
+            self.values.insert(&proto.name, tensor.into());
         }
         Ok(())
     }
 
-    fn specs(&self, outlets: &[OutletId]) -> Lowers<Vec<TensorSpec>> {
-        let spec = |outlet: &OutletId| {
-            let value = self.value(*outlet)?;
-            let name = self
-                .model
-                .outlet_label(*outlet)
-                .unwrap_or(&self.model.nodes[outlet.node].name);
-            let dtype = match value.element {
-                Element::F32 => Dtype::F32,
-                Element::I8 => Dtype::I8,
-                Element::U8 => Dtype::U8,
-                Element::I64 => Dtype::I64,
-            };
-            let shape = value.shape.iter().map(|len| *len as u64).collect();
-            Ok(TensorSpec {
-                name: name.to_string(),
-                dtype,
-                shape,
-            })
-        };
-        outlets.iter().map(spec).collect()
-    }
-
-    fn node(&mut self, node: &'a TypedNode) -> Lowers<()> {
-        if node.op_is::<TypedSource>() || node.outputs.iter().all(|out| out.fact.konst.is_some()) {
-            return Ok(());
+    /// Places the inputs, those left out that are constants or fixed.
+    fn inputs(
+        &mut self,
+        graph: &'a GraphProto,
+        options: &Options,
+    ) -> Result<(Vec<TensorSpec>, u32), LowerError> {
+        let known = |name: &str| graph.input.iter().any(|input| input.name == name);
+        if let Some((name, _)) = options.constants.iter().find(|(name, _)| !known(name)) {
+            return Err(LowerError::NoSuchInput(name.clone()));
         }
-        if let Some(op) = node.op_as::<EinSum>() {
-            self.einsum(node, op)
-        } else if let Some(op) = node.op_as::<Conv>() {
-            self.conv(node, op)
-        } else if let Some(op) = node.op_as::<MaxPool>() {
-            self.max_pool(node, op)
-        } else if let Some(op) = node.op_as::<SumPool>() {
-            self.sum_pool(node, op)
-        } else if let Some(op) = node.op_as::<Reduce>() {
-            self.reduce(node, op)
-        } else if let Some(op) = node.op_as::<Softmax>() {
-            self.softmax(node, op)
-        } else if let Some(op) = node.op_as::<TypedBinOp>() {
-            self.binary(node, op)
-        } else if let Some(op) = node.op_as::<ElementWiseOp>() {
-            self.unary(node, op)
-        } else if let Some(op) = node.op_as::<DequantizeLinearF32>() {
-            self.dequantize(node, op)
-        } else if let Some(op) = node.op_as::<AxisOp>() {
-            self.reshape(node, op)
-        } else if node.op_is::<Identity>() {
-            self.alias(node)
-        } else {
-            Err(self.unsupported(node, "this operator is not supported"))
-        }
-    }
-
-    /// The output is the input, seen in another shape.
-    fn alias(&mut self, node: &'a TypedNode) -> Lowers<()> {
-        let address = self.value(node.inputs[0])?.address;
-        let outlet = OutletId::new(node.id, 0);
-        let value = self.value_at(outlet, address)?;
-        self.values.insert(outlet, value);
-        Ok(())
-    }
-
-    /// A change of axes that leaves the elements in their order.
-    fn reshape(&mut self, node: &'a TypedNode, op: &AxisOp) -> Lowers<()> {
-        if let AxisOp::Move(from, to) = op {
-            let shape = &self.value(node.inputs[0])?.shape;
-            let (low, high) = (*from.min(to), *from.max(to));
-            let crossed = if from < to {
-                &shape[low + 1..=high]
-            } else {
-                &shape[low..high]
-            };
-            if shape[*from] != 1 && crossed.iter().any(|len| *len != 1) {
-                return Err(self.unsupported(node, "a transposition that moves elements is not supported"));
+        let fixed = |name: &str| options.constants.iter().find(|(other, _)| other == name);
+        let mut specs = Vec::new();
+        let mut address = INPUT;
+        for input in &graph.input {
+            if let Some((_, tensor)) = fixed(&input.name) {
+                let tensor = constant(input, tensor)?;
+                self.values.insert(&input.name, tensor.into());
+            } else if !self.values.contains_key(&input.name[..]) {
+                let (dtype, shape) = input_type(input, options)?;
+                let array = Array::dense(address, dtype, &shape);
+                address += array.bytes();
+                specs.push(spec(&input.name, &array.clone().into()));
+                self.values.insert(&input.name, array.into());
             }
         }
-        self.alias(node)
-    }
-
-    /// The value at an outlet, constants included.
-    fn value(&self, outlet: OutletId) -> Lowers<&Value> {
-        let node = &self.model.nodes[outlet.node];
-        self.values
-            .get(&outlet)
-            .ok_or_else(|| self.unsupported(node, "a constant is not supported here"))
-    }
-
-    /// An outlet's constant, if it is one.
-    fn constant(&self, outlet: OutletId) -> Option<&'a Tensor> {
-        let fact = &self.model.nodes[outlet.node].outputs[outlet.slot].fact;
-        fact.konst.as_deref()
-    }
-
-    /// An outlet's constant as values of type `T`.
-    fn constant_values<T: Datum>(&self, node: &TypedNode, outlet: OutletId) -> Lowers<Vec<T>> {
-        let tensor = self
-            .constant(outlet)
-            .ok_or_else(|| self.unsupported(node, "weights and parameters must be constants"))?;
-        let values = tensor
-            .cast_to::<T>()
-            .and_then(|tensor| Ok(tensor.try_as_plain_ram()?.as_slice::<T>()?.to_vec()));
-        values.map_err(|error| self.unsupported(node, &error.to_string()))
-    }
-
-    fn shape(&self, outlet: OutletId) -> Lowers<Vec<usize>> {
-        let node = &self.model.nodes[outlet.node];
-        let shape = &node.outputs[outlet.slot].fact.shape;
-        shape
-            .as_concrete()
-            .map(<[usize]>::to_vec)
-            .ok_or_else(|| LowerError::DynamicShape {
-                node: node.name.clone(),
-                shape: format!("{shape:?}"),
-            })
-    }
-
-    fn value_at(&self, outlet: OutletId, address: u64) -> Lowers<Value> {
-        let node = &self.model.nodes[outlet.node];
-        let shape = self.shape(outlet)?;
-        let datum = node.outputs[outlet.slot].fact.datum_type.unquantized();
-        let element = match datum {
-            DatumType::F32 => Element::F32,
-            DatumType::I8 => Element::I8,
-            DatumType::U8 => Element::U8,
-            DatumType::I64 => Element::I64,
-            _ => return Err(self.unsupported(node, &format!("the element type {datum:?} is not supported"))),
-        };
-        match shape
-            .iter()
-            .try_fold(1, |len: usize, axis| len.checked_mul(*axis))
-        {
-            Some(0) => Err(self.unsupported(node, "a tensor without elements is not supported")),
-            Some(1..ELEMENTS_MAX) => Ok(Value {
-                address,
-                element,
-                shape,
-            }),
-            _ => Err(self.too_large(node)),
+        let len = address - INPUT;
+        match u32::try_from(len) {
+            Ok(short) if len <= INPUT_MAX as u64 => Ok((specs, short)),
+            _ => Err(LowerError::InputTooLong(len)),
         }
     }
 
-    /// A new tensor in the work region for a node's output.
-    fn output(&mut self, node: &TypedNode) -> Lowers<Value> {
-        let outlet = OutletId::new(node.id, 0);
-        let mut value = self.value_at(outlet, 0)?;
-        value.address = self.plan.work(value.bytes());
-        self.values.insert(outlet, value.clone());
-        Ok(value)
+    fn graph(&mut self, graph: &'a GraphProto) -> Result<(), LowerError> {
+        graph.node.iter().try_for_each(|node| self.node(node))
     }
 
-    /// Appends an operator. `outer` is what [`tiles::steps`] takes.
-    fn push(&mut self, op: impl Into<Op>, node: &TypedNode, out: &Value, outer: usize, products: u64) {
-        self.plan.ops.push(op.into());
-        self.sources.push(Source {
-            node: node.id,
-            elements: out.len() as u32,
-            outer: outer as u32,
-            products,
-            bias_free: false,
-        });
+    fn node(&mut self, proto: &'a NodeProto) -> Result<(), LowerError> {
+        let failed = |problem| LowerError::Node {
+            node: name_of(proto).to_string(),
+            operator: proto.op_type.clone(),
+            problem,
+        };
+        let mut inputs = Vec::new();
+        for name in &proto.input {
+            inputs.push(self.use_value(name, proto).transpose()?);
+        }
+        let node = Node { proto, inputs };
+        if proto.op_type == "If" && proto.domain.is_empty() {
+            return self.branch(&node);
+        }
+        let outputs = fold::lower(&node, &mut self.context, &mut self.folding).map_err(failed)?;
+        for (name, value) in proto.output.iter().zip(outputs) {
+            let value = self.made(name, value).map_err(failed)?;
+            self.values.insert(name, value);
+        }
+        self.nodes.resize(self.context.plan.ops.len(), Some(proto));
+        Ok(())
     }
 
-    /// The operator that makes an input, if nothing else sees what it makes.
-    fn only_producer(&mut self, outlet: OutletId) -> Option<usize> {
-        let alone = self.model.nodes[outlet.node].outputs[outlet.slot]
-            .successors
-            .len()
-            == 1;
-        if !alone || self.model.outputs.contains(&outlet) {
+    /// The value of a name, for a node. Nothing for an operand that is left out.
+    fn use_value(&mut self, name: &'a str, node: &NodeProto) -> Option<Result<Value, LowerError>> {
+        if name.is_empty() {
             return None;
         }
-        self.sources.iter().rposition(|source| source.node == outlet.node)
+        let unordered = || LowerError::Unordered {
+            node: name_of(node).to_string(),
+            name: name.to_string(),
+        };
+        Some(self.values.get(name).cloned().ok_or_else(unordered))
     }
 
-    fn unsupported(&self, node: &TypedNode, reason: &str) -> LowerError {
-        LowerError::Unsupported {
-            node: node.name.clone(),
-            operator: node.op.name().to_string(),
-            reason: reason.to_string(),
+    /// A value as it is kept: what is used several times is computed once, and not changed any more.
+    fn made(&mut self, name: &str, value: Value) -> Result<Value, Problem> {
+        let uses = self.uses.get(name).copied().unwrap_or(0);
+        if uses > 1 {
+            self.context.shared(&value)
+        } else {
+            Ok(value)
         }
     }
 
-    fn too_large(&self, node: &TypedNode) -> LowerError {
-        LowerError::TooLarge {
-            node: node.name.clone(),
-            operator: node.op.name().to_string(),
+    /// `If`: one of its graphs takes its place.
+    fn branch(&mut self, node: &Node<'a>) -> Result<(), LowerError> {
+        let failed = |problem| LowerError::Node {
+            node: name_of(node.proto).to_string(),
+            operator: node.proto.op_type.clone(),
+            problem,
+        };
+        let condition = node.constant(0).map_err(failed)?.to_integers();
+        let name = if condition.first().is_some_and(|value| *value != 0) {
+            "then_branch"
+        } else {
+            "else_branch"
+        };
+        let attribute = node
+            .proto
+            .attribute
+            .iter()
+            .find(|attribute| attribute.name == name);
+        let missing = || failed(Problem::Invalid(format!("it has no {name}")));
+        let graph = attribute
+            .and_then(|attribute| attribute.g.as_ref())
+            .ok_or_else(missing)?;
+        self.initializers(graph)?;
+        self.graph(graph)?;
+        for (name, output) in node.proto.output.iter().zip(&graph.output) {
+            let value = self.values.get(&output.name[..]).cloned();
+            let value = value.ok_or_else(|| LowerError::NoSuchOutput(output.name.clone()))?;
+            let value = self.made(name, value).map_err(failed)?;
+            self.values.insert(name, value);
         }
+        Ok(())
     }
+
+    /// Copies the outputs to their region, and halts.
+    fn outputs(&mut self, graph: &'a GraphProto) -> Result<Vec<TensorSpec>, LowerError> {
+        let mut specs = Vec::new();
+        let mut address = OUTPUT;
+        for output in &graph.output {
+            let value = self.values.get(&output.name[..]).cloned();
+            let value = value.ok_or_else(|| LowerError::NoSuchOutput(output.name.clone()))?;
+            let out = Array::dense(address, value.dtype(), value.shape());
+            address += out.bytes();
+            if address - OUTPUT > OUTPUT_MAX as u64 {
+                continue;
+            }
+            specs.push(spec(&output.name, &value));
+            self.context
+                .write(&value, &out)
+                .map_err(|problem| LowerError::Node {
+                    node: output.name.clone(),
+                    operator: "output".into(),
+                    problem,
+                })?;
+        }
+        let len = address - OUTPUT;
+        if len > OUTPUT_MAX as u64 {
+            return Err(LowerError::OutputTooLong(len));
+        }
+        self.context.push(Halt { len: len as u32 });
+        Ok(specs)
+    }
+
+    fn steps(&mut self) -> Result<Vec<Step>, LowerError> {
+        let mut steps = Vec::new();
+        self.nodes.resize(self.context.plan.ops.len(), None);
+        for (index, (op, node)) in self.context.plan.ops.iter().zip(&self.nodes).enumerate() {
+            let tiles = tiles::steps(op, index as u32).ok_or_else(|| LowerError::Node {
+                node: node.map_or("output", name_of).to_string(),
+                operator: node.map_or("output", |node| &node.op_type).to_string(),
+                problem: Problem::TooLarge,
+            })?;
+            steps.extend(tiles);
+            if steps.len() > STEPS_MAX {
+                return Err(LowerError::TooManySteps);
+            }
+        }
+        Ok(steps)
+    }
+}
+
+/// A node's name; where it has none, that of its first output.
+fn name_of(node: &NodeProto) -> &str {
+    match (&node.name[..], node.output.first()) {
+        ("", Some(output)) => output,
+        (name, _) => name,
+    }
+}
+
+fn spec(name: &str, value: &Value) -> TensorSpec {
+    TensorSpec {
+        name: name.to_string(),
+        dtype: value.dtype(),
+        shape: value.shape().iter().map(|len| *len as u64).collect(),
+    }
+}
+
+/// A constant that takes the place of an input, in the input's type.
+fn constant(input: &ValueInfoProto, tensor: &ConstantTensor) -> Result<Tensor, LowerError> {
+    let bad = |reason: String| LowerError::Input {
+        name: input.name.clone(),
+        reason,
+    };
+    let kind = input.r#type.as_ref().and_then(|kind| kind.tensor_type.as_ref());
+    let kind = kind.ok_or_else(|| bad("only tensors can be inputs".into()))?;
+    let dtype = onnx::dtype(kind.elem_type).map_err(|error| bad(error.to_string()))?;
+    let tensor = tensor
+        .clone()
+        .converted(dtype)
+        .map_err(|error| bad(error.to_string()))?;
+    let shape = tensor.shape.iter().map(|len| usize::try_from(*len).ok());
+    let shape: Option<Vec<usize>> = shape.collect();
+    Ok(Tensor {
+        dtype,
+        shape: shape.ok_or_else(|| bad("it has too many elements".into()))?,
+        bytes: tensor.bytes.into(),
+    })
+}
+
+/// Type and shape of an input.
+fn input_type(input: &ValueInfoProto, options: &Options) -> Result<(Dtype, Vec<usize>), LowerError> {
+    let bad = |reason: &str| LowerError::Input {
+        name: input.name.clone(),
+        reason: reason.to_string(),
+    };
+    let tensor = input.r#type.as_ref().and_then(|kind| kind.tensor_type.as_ref());
+    let tensor = tensor.ok_or_else(|| bad("only tensors can be inputs"))?;
+    let dtype = onnx::dtype(tensor.elem_type).map_err(|error| bad(&error.to_string()))?;
+    let shape = tensor
+        .shape
+        .as_ref()
+        .ok_or_else(|| bad("its shape is not known"))?;
+    let mut lengths = Vec::new();
+    for (axis, dimension) in shape.dim.iter().enumerate() {
+        let named = options.dims.iter().find(|(name, _)| *name == dimension.dim_param);
+        let len = match named {
+            Some((_, len)) => usize::try_from(*len).unwrap_or(usize::MAX),
+            None => usize::try_from(dimension.dim_value).unwrap_or(0),
+        };
+        if len == 0 {
+            return Err(LowerError::DynamicShape {
+                name: input.name.clone(),
+                axis,
+                dimension: dimension.dim_param.clone(),
+            });
+        }
+        lengths.push(len);
+    }
+    onnx::elements(&lengths).ok_or_else(|| bad("it has too many elements"))?;
+    Ok((dtype, lengths))
 }

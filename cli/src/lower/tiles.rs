@@ -2,75 +2,89 @@
 
 use assay_engine::limits::STEP_FUEL;
 use assay_network_plan::{
-    Conv, Dense, Element, Finish, Function, Map, Op, Pool, Step, Window, Zip, ARENA, CHUNK, CHUNKS_PER_STEP,
-    CONV_BLOCK, DENSE_BLOCK, DENSE_SLICE,
+    Code, Conv, CumSum, Element, Elementwise, Finish, MatMul, Normalization, Normalize, Op, Operation, Pool,
+    Put, Reduce, Step, Take, TopK, View, Window, ABSENT, ARENA, BLOCK, CHUNK, CHUNKS_PER_STEP, ELEMENTS,
+    RANK, SLICE,
 };
 
 /// Chunks for the header, the operator's record and the step's record.
 const RECORD_CHUNKS: u64 = 3;
 /// Half of a step's fuel: a step is planned for half of what it may use.
 const FUEL: u64 = STEP_FUEL / 2;
+/// Fuel of a step besides what its tile takes.
+const STEP: u64 = 8_000;
 /// Bytes of the arena that alignment and small buffers may take.
-const ARENA_MARGIN: u64 = 16 * 1024;
+const ARENA_MARGIN: u64 = 8 * 1024;
 /// The most elements of an elementwise tile.
-const ELEMENTS: u32 = 16 * 1024;
-/// Elements of f32 in a chunk; elementwise tiles are multiples of it.
-const CHUNK_ELEMENTS: u32 = CHUNK as u32 / 4;
+const ELEMENTS_MAX: u64 = 16 * 1024;
+/// Bytes of the buffer through which elements pass that do not lie side by side.
+const SPAN: u64 = 4096;
 
 /// What a tile needs at most.
-#[derive(Clone, Copy, Default)]
-struct Cost {
-    reads: u64,
-    writes: u64,
-    arena: u64,
-    fuel: u64,
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cost {
+    pub reads: u64,
+    pub writes: u64,
+    pub arena: u64,
+    pub fuel: u64,
 }
 
 impl Cost {
     fn fits(&self) -> bool {
+        self.share() <= 1.0
+    }
+
+    /// The greatest share of a limit.
+    fn share(&self) -> f64 {
         let chunks = CHUNKS_PER_STEP as u64;
-        self.reads + RECORD_CHUNKS <= chunks
-            && self.writes <= chunks
-            && self.arena + ARENA_MARGIN <= ARENA as u64
-            && self.fuel <= FUEL
+        [
+            (self.reads, chunks - RECORD_CHUNKS),
+            (self.writes, chunks),
+            (self.arena, ARENA as u64 - ARENA_MARGIN),
+            (self.fuel, FUEL - STEP),
+        ]
+        .map(|(need, limit)| need as f64 / limit as f64)
+        .into_iter()
+        .fold(0.0, f64::max)
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            reads: self.reads + other.reads,
+            writes: self.writes + other.writes,
+            arena: self.arena + other.arena,
+            fuel: self.fuel + other.fuel,
+        }
     }
 }
 
-/// What may be halved, and the multiple of which it stays.
-type Shrink = (fn(&mut Size) -> &mut u32, u32);
-
-/// The sizes of a tile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Size {
-    rows: u32,
-    columns: u32,
-    depth: u32,
-}
+/// Lengths of a tile.
+type Lengths = [u64; RANK];
 
 /// The steps that compute an operator, or `None` if its smallest tile passes a limit.
-///
-/// `elements` is the number of elements of the output, `outer` the length of its outermost dimension as the operator
-/// counts it.
-pub fn steps(op: &Op, index: u32, elements: u32, outer: u32) -> Option<Vec<Step>> {
+pub fn steps(op: &Op, index: u32) -> Option<Vec<Step>> {
     match op {
-        Op::Output(_) => Some(vec![step(index, 0, [0, 0], [0, 0], [0, 0])]),
-        Op::Dense(op) => dense(op, index),
-        Op::Conv(op) => conv(op, index, outer),
-        Op::Pool(op) => pool(op, index, outer),
-        Op::Map(op) => elementwise(index, elements, |size| map_cost(op, size)),
-        Op::Zip(op) => elementwise(index, elements, |size| zip_cost(op, size, elements)),
-        Op::Softmax(op) => axis(index, op.len * op.inner, outer, 80 + function_fuel(Function::Exp)),
-        Op::ArgMax(op) => axis(index, op.len * op.inner, outer, 100),
+        Op::Halt(_) => Some(vec![step(index, [0; RANK], [0; RANK])]),
+        Op::Elementwise(op) => elementwise(op, index),
+        Op::Reduce(op) => rows(index, op.dims, op.kept, |lengths| reduce_cost(op, lengths)),
+        Op::Normalize(op) => rows(index, op.dims, op.kept, |lengths| normalize_cost(op, lengths)),
+        Op::TopK(op) => rows(index, op.dims, op.kept, |lengths| top_k_cost(op, lengths)),
+        Op::CumSum(op) => rows(index, op.dims, op.kept, |lengths| cum_sum_cost(op, lengths)),
+        Op::MatMul(op) => matmul(op, index),
+        Op::Conv(op) => conv(op, index),
+        Op::Pool(op) => pool(op, index),
+        Op::Take(op) => take(op, index),
+        Op::Put(op) => put(op, index),
     }
 }
 
-fn step(op: u32, outer: u32, rows: [u32; 2], columns: [u32; 2], depth: [u32; 2]) -> Step {
+fn step(op: u32, from: [u32; RANK], to: [u32; RANK]) -> Step {
     Step {
         op,
-        outer,
-        rows,
-        columns,
-        depth,
+        reserved: 0,
+        from,
+        to,
+        reserved_end: 0,
     }
 }
 
@@ -79,130 +93,411 @@ fn chunks(len: u64) -> u64 {
     len.div_ceil(CHUNK as u64) + 1
 }
 
-/// Ranges of at most `size` that cover `0..len`.
-fn ranges(len: u32, size: u32) -> impl Iterator<Item = [u32; 2]> + Clone {
-    (0..len)
-        .step_by(size.max(1) as usize)
-        .map(move |start| [start, len.min(start.saturating_add(size))])
-}
-
-fn rows(index: u32, len: u32, size: u32) -> Vec<Step> {
-    ranges(len, size)
-        .map(|rows| step(index, 0, rows, [0, 0], [0, 0]))
-        .collect()
-}
-
-/// Halves `size` until its cost fits. `order` names what to halve, and down to where, one after the other.
-fn shrink(mut size: Size, cost: impl Fn(&Size) -> Cost, order: &[Shrink]) -> Option<Size> {
-    for (field, least) in order {
-        while !cost(&size).fits() && *field(&mut size) > *least {
-            let value = field(&mut size);
-            *value = value.div_ceil(2).next_multiple_of(*least);
-        }
-    }
-    cost(&size).fits().then_some(size)
-}
-
-/// Fuel that a function takes for one element of the costliest value, measured over all binary orders of magnitude.
-fn function_fuel(function: Function) -> u64 {
-    match function {
-        Function::Identity => 0,
-        Function::Relu | Function::LeakyRelu | Function::Clip | Function::Abs | Function::Neg => 10,
-        Function::Log => 50,
-        Function::Sqrt => 180,
-        Function::Exp => 250,
-        Function::Sigmoid | Function::Silu => 270,
-        Function::Tanh => 380,
-        Function::Erf => 800,
-    }
-}
-
-fn dense(op: &Dense, index: u32) -> Option<Vec<Step>> {
-    let blocks = op.columns.div_ceil(DENSE_BLOCK as u32);
-    let whole = Size {
-        rows: op.rows,
-        columns: blocks,
-        depth: op.depth,
-    };
-    let order: &[Shrink] = &[
-        (|size| &mut size.columns, 1),
-        (|size| &mut size.rows, 1),
-        (|size| &mut size.depth, 2),
-    ];
-    let size = shrink(whole, |size| dense_cost(op, size), order)?;
+/// A step for each box of a grid; the first dimension is the outermost.
+fn grid(index: u32, dims: [u32; RANK], lengths: Lengths) -> Vec<Step> {
     let mut steps = Vec::new();
-    for rows in ranges(op.rows, size.rows) {
-        for columns in ranges(blocks, size.columns) {
-            for depth in ranges(op.depth, size.depth) {
-                steps.push(step(index, 0, rows, columns, depth));
-            }
+    let mut from = [0; RANK];
+    loop {
+        let mut to = [0; RANK];
+        for axis in 0..RANK {
+            let end = u64::from(from[axis]) + lengths[axis];
+            to[axis] = end.min(dims[axis].into()) as u32;
         }
+        steps.push(step(index, from, to));
+        let Some(axis) = (0..RANK).rev().find(|axis| to[*axis] < dims[*axis]) else {
+            return steps;
+        };
+        from[axis] = to[axis];
+        from[axis + 1..].fill(0);
     }
-    Some(steps)
+}
+
+/// Halves one dimension after the other, each time the one that helps most, until the tile fits. `least` says what the
+/// length along a dimension stays a multiple of; 0 for one that stays whole.
+fn shrink(dims: [u32; RANK], least: [u64; RANK], cost: impl Fn(&Lengths) -> Cost) -> Option<Lengths> {
+    let mut lengths = dims.map(u64::from);
+    while !cost(&lengths).fits() {
+        let halved = |axis: usize| {
+            let half = lengths[axis].div_ceil(2).next_multiple_of(least[axis].max(1));
+            let mut smaller = lengths;
+            smaller[axis] = half;
+            (least[axis] > 0 && half < lengths[axis]).then(|| (cost(&smaller).share(), smaller))
+        };
+        // Of those that help alike, the outermost.
+        let (_, best) =
+            (0..RANK)
+                .filter_map(halved)
+                .reduce(|best, other| if other.0 < best.0 * 0.999 { other } else { best })?;
+        lengths = best;
+    }
+    Some(lengths)
+}
+
+/// What it costs to load a box of a view, or to store it.
+fn transfer(view: &View, lengths: &Lengths, store: bool) -> Cost {
+    if view.address == ABSENT {
+        return Cost::default();
+    }
+    let size = u64::from(view.element.size());
+    // Dimensions that are as one, the innermost first: length, distance of elements in the tensor and in the arena.
+    let mut axes: Vec<(u64, i64, u64)> = Vec::new();
+    let mut dense = 1;
+    for axis in (0..RANK).rev() {
+        let (len, stride) = (lengths[axis], i64::from(view.strides[axis]));
+        match axes.last_mut() {
+            _ if len == 1 => {}
+            Some(inner) if stride == inner.1 * inner.0 as i64 => inner.0 *= len,
+            _ => axes.push((len, stride, dense)),
+        }
+        dense *= len;
+    }
+    let elements: u64 = lengths.iter().product();
+    let mut far: Vec<_> = axes.iter().copied().filter(|axis| axis.1 != 0).collect();
+    far.sort_by_key(|axis| axis.1.unsigned_abs());
+    let run = far.first().copied().unwrap_or((1, 1, 1));
+    let distinct: u64 = far.iter().map(|axis| axis.0).product();
+    let runs = distinct / run.0;
+    let direct = run.1 == 1 && run.2 == 1;
+    let distance = run.1.unsigned_abs();
+    let pieces = match (direct, store && distance > 1) {
+        (true, _) => 1,
+        (_, true) => run.0,
+        _ => run.0.div_ceil((SPAN / size - 1) / distance + 1),
+    };
+    // From the closest elements outwards, the chunks of the part that lies in one piece, or of all its parts.
+    let (mut span, mut touched) = (size, 2);
+    for (len, stride, _) in &far {
+        span += (len - 1) * stride.unsigned_abs() * size;
+        touched = (touched * len).min(chunks(span));
+    }
+    let copied = if direct {
+        distinct * size / 8
+    } else {
+        distinct * 16 + runs * pieces * distance.min(SPAN / size) * size / 8
+    };
+    // Repetitions: a block at a time, or one element again and again.
+    let repeated: u64 = axes
+        .iter()
+        .filter(|axis| axis.1 == 0)
+        .map(|(len, _, dense)| {
+            elements / dense / len
+                * if *dense == 1 {
+                    60 + len
+                } else {
+                    len * (40 + dense * size / 4)
+                }
+        })
+        .sum();
+    let chunk_count = if store {
+        Cost {
+            writes: touched,
+            ..Cost::default()
+        }
+    } else {
+        Cost {
+            reads: touched,
+            ..Cost::default()
+        }
+    };
+    Cost {
+        arena: SPAN,
+        fuel: 600 + runs * (120 + pieces * 160) + copied + repeated,
+        ..chunk_count
+    }
+}
+
+/// Loading a box, and the place that it takes.
+fn load(view: &View, lengths: &Lengths) -> Cost {
+    let mut cost = transfer(view, lengths, false);
+    if view.address != ABSENT {
+        cost.arena += lengths.iter().product::<u64>() * u64::from(view.element.size());
+    }
+    cost
+}
+
+fn store(view: &View, lengths: &Lengths) -> Cost {
+    transfer(view, lengths, true)
+}
+
+/// Fuel that an operation takes for one element, as `examples/fuel.rs` measures it, and a little more.
+fn operation_fuel(operation: Operation) -> u64 {
+    use Operation::*;
+    match operation {
+        Load | Set | SetInt => 7,
+        Neg | Abs | Sqrt | Floor | Ceil | Round => 9,
+        Add | Sub | Mul | Div | Min | Max => 12,
+        ToFloat | ToInt | Narrow | Select | SelectInt => 24,
+        Less | LessEqual | Equal => 20,
+        Exp | Sigmoid | Tanh | Log | Erf => 36,
+        Softplus => 42,
+        DivInt | RemInt | ModInt => 55,
+        Pow => 1_200,
+        PowInt => 900,
+        Rem => 3_500,
+        Sin | Cos | Tan | Asin | Acos | Atan | Sinh | Cosh | Asinh | Acosh | Atanh => 1_200,
+        AddInt | SubInt | MulInt | MinInt | MaxInt | LessInt | LessEqualInt | EqualInt | And | Or | Xor
+        | ShiftLeft | ShiftRight => 26,
+    }
+}
+
+/// Fuel that a program takes for `elements`.
+fn code_fuel<const N: usize>(code: &Code<N>, elements: u64) -> u64 {
+    let blocks = elements.div_ceil(ELEMENTS as u64);
+    let instructions = &code.instructions[..code.len as usize];
+    let (constants, body) = instructions.split_at(code.constants as usize);
+    let per_block = |instruction: &assay_network_plan::Instruction| {
+        120 + ELEMENTS as u64 * operation_fuel(instruction.operation)
+    };
+    let once: u64 = constants.iter().map(per_block).sum();
+    once + blocks * body.iter().map(per_block).sum::<u64>()
+}
+
+fn registers_bytes<const N: usize>(code: &Code<N>) -> u64 {
+    u64::from(code.registers) * ELEMENTS as u64 * 8
+}
+
+fn elementwise(op: &Elementwise, index: u32) -> Option<Vec<Step>> {
+    let mut lengths = shrink(op.dims, [1; RANK], |lengths| elementwise_cost(op, lengths))?;
+    align(&op.dims, &mut lengths);
+    Some(grid(index, op.dims, lengths))
+}
+
+/// Where only the last dimension counts, makes tiles end where chunks end.
+fn align(dims: &[u32; RANK], lengths: &mut Lengths) {
+    let chunk = CHUNK as u64 / 4;
+    let line = dims[..RANK - 1].iter().all(|len| *len == 1);
+    let last = &mut lengths[RANK - 1];
+    if line && *last > chunk && *last < dims[RANK - 1].into() {
+        *last -= *last % chunk;
+    }
+}
+
+fn elementwise_cost(op: &Elementwise, lengths: &Lengths) -> Cost {
+    let elements: u64 = lengths.iter().product();
+    let size = u64::from(op.out.element.size());
+    let own = Cost {
+        arena: elements * size + registers_bytes(&op.code),
+        fuel: 500
+            + code_fuel(&op.code, elements)
+            + elements * 12
+            + elements.saturating_sub(ELEMENTS_MAX) * FUEL,
+        ..Cost::default()
+    };
+    op.inputs[..op.count as usize]
+        .iter()
+        .map(|view| load(view, lengths))
+        .fold(own.and(store(&op.out, lengths)), Cost::and)
+}
+
+/// Steps of an operator on rows, which stay whole.
+fn rows(index: u32, dims: [u32; RANK], kept: u32, cost: impl Fn(&Lengths) -> Cost) -> Option<Vec<Step>> {
+    let mut least = [0; RANK];
+    least[..kept as usize].fill(1);
+    Some(grid(index, dims, shrink(dims, least, cost)?))
+}
+
+/// Number of rows of a tile, and their length.
+fn rows_of(lengths: &Lengths, kept: u32) -> (u64, u64) {
+    let (outer, row) = lengths.split_at(kept as usize);
+    (outer.iter().product(), row.iter().product())
+}
+
+/// The tile of which each row is an element.
+fn elements_of(lengths: &Lengths, kept: u32, row: u64) -> Lengths {
+    let mut elements = *lengths;
+    elements[kept as usize..].fill(1);
+    if let Some(last) = elements.get_mut(kept as usize) {
+        *last = row;
+    }
+    elements
+}
+
+fn reduce_cost(op: &Reduce, lengths: &Lengths) -> Cost {
+    let (count, len) = rows_of(lengths, op.kept);
+    let own = Cost {
+        arena: count * u64::from(op.out.element.size()) + count * len * 8,
+        fuel: count * (900 + len * 14),
+        ..Cost::default()
+    };
+    own.and(load(&op.x, lengths))
+        .and(store(&op.out, &elements_of(lengths, op.kept, 1)))
+}
+
+fn normalize_cost(op: &Normalize, lengths: &Lengths) -> Cost {
+    let (count, len) = rows_of(lengths, op.kept);
+    let per_element = match op.normalization {
+        Normalization::Softmax | Normalization::LogSoftmax => 12 + operation_fuel(Operation::Exp),
+        Normalization::Standard | Normalization::RootMeanSquare => 20,
+    };
+    let own = Cost {
+        fuel: count * (2_500 + len * per_element) + count * len * 8,
+        ..Cost::default()
+    };
+    [&op.x, &op.scale, &op.bias]
+        .into_iter()
+        .map(|view| load(view, lengths))
+        .fold(own.and(store(&op.out, lengths)), Cost::and)
+}
+
+fn top_k_cost(op: &TopK, lengths: &Lengths) -> Cost {
+    let (count, len) = rows_of(lengths, op.kept);
+    let depth = u64::from(len.ilog2()) + 1;
+    let best = u64::from(op.count);
+    let out = elements_of(lengths, op.kept, best);
+    let own = Cost {
+        arena: count * best * 16 + count * len * 16 + len * 4,
+        fuel: count * (1_000 + len * 120 + best * (100 + depth * 60)),
+        ..Cost::default()
+    };
+    // The operand is loaded twice: as it is, and as integers.
+    own.and(load(&op.x, lengths))
+        .and(load(&op.x, lengths))
+        .and(store(&op.values, &out))
+        .and(store(&op.indices, &out))
+}
+
+fn cum_sum_cost(op: &CumSum, lengths: &Lengths) -> Cost {
+    let (count, len) = rows_of(lengths, op.kept);
+    let own = Cost {
+        fuel: count * (300 + len * 30),
+        ..Cost::default()
+    };
+    own.and(load(&op.x, lengths)).and(store(&op.out, lengths))
 }
 
 /// Chunks of the biases of some output channels, and of the multipliers where there are any.
 fn channel_chunks(finish: &Finish, channels: u64) -> u64 {
-    let tables = if finish.element == Element::F32 { 1 } else { 2 };
-    tables * chunks(4 * channels)
+    let tables = [finish.bias, finish.multiplier];
+    tables.iter().filter(|table| **table != ABSENT).count() as u64 * chunks(4 * channels)
 }
 
-fn dense_cost(op: &Dense, size: &Size) -> Cost {
-    let [rows, blocks, depth] = [size.rows, size.columns, size.depth].map(u64::from);
-    let element = u64::from(op.x_element.size());
-    let value = if op.x_element == Element::F32 { 4 } else { 2 };
-    let width = blocks * DENSE_BLOCK as u64;
-    let split = size.depth < op.depth;
-    let sums = rows * chunks(4 * width);
-    let block_bytes = depth.next_multiple_of(2) * DENSE_BLOCK as u64 * element;
-    let weights = if split {
-        blocks * chunks(block_bytes)
-    } else {
-        chunks(blocks * block_bytes)
+fn finish_fuel(finish: &Finish, calls: u64, sums: u64) -> u64 {
+    let quantized = if finish.multiplier == ABSENT { 8 } else { 50 };
+    calls * 400 + sums * (quantized + 8) + code_fuel(&finish.code, sums) + calls * code_fuel(&finish.code, 1)
+}
+
+const ROWS: usize = 3;
+const COLUMNS: usize = 4;
+const DEPTH: usize = 5;
+
+fn matmul(op: &MatMul, index: u32) -> Option<Vec<Step>> {
+    let mut dims = op.dims;
+    dims[..ROWS].fill(1);
+    let least = [0, 0, 0, 1, BLOCK as u64, 2];
+    let whole_depth = [0, 0, 0, 1, BLOCK as u64, 0];
+    let cost = |lengths: &Lengths| matmul_cost(op, lengths);
+    let mut lengths = shrink(dims, whole_depth, cost).or_else(|| shrink(dims, least, cost))?;
+    lengths[..ROWS].fill(1);
+    Some(grid(index, op.dims, lengths))
+}
+
+fn matmul_cost(op: &MatMul, lengths: &Lengths) -> Cost {
+    let [rows, columns, depth] = [ROWS, COLUMNS, DEPTH].map(|axis| lengths[axis]);
+    let float = op.x.element == Element::F32;
+    let value = if float { 4 } else { 2 };
+    let weight = if float { 4 } else { 1 };
+    let width = columns.next_multiple_of(BLOCK as u64);
+    let blocks = width / BLOCK as u64;
+    let filled = depth.next_multiple_of(2);
+    let with = |axis: usize, len: u64| {
+        let mut lengths = *lengths;
+        lengths[axis] = len;
+        lengths
     };
-    let finish = 60 + function_fuel(op.finish.activation.function);
-    Cost {
-        reads: rows * chunks(depth * element)
-            + weights
-            + channel_chunks(&op.finish, width)
-            + if split { sums } else { 0 },
-        writes: sums,
-        arena: rows * (depth + 1) * value + 4 * rows * width + 8 * width + DENSE_SLICE as u64,
-        // A call, a row, a block of weights read, the same multiplied with a row, and what finishes an output.
-        fuel: 10_000
-            + rows * (1_800 + depth * 4)
-            + blocks * (600 + depth * 8 * element)
-            + rows * blocks * (100 + depth * value * 14)
-            + rows * width * finish,
+    let whole = depth == u64::from(op.dims[DEPTH]);
+    let slices = filled.div_ceil(SLICE as u64 / (BLOCK as u64 * weight));
+    let mut cost = Cost {
+        reads: channel_chunks(&op.finish, columns),
+        arena: rows * filled * value + 4 * rows * width + 8 * width + registers_bytes(&op.finish.code),
+        fuel: rows * blocks * slices * 110
+            + rows * blocks * filled * value * 14
+            + rows * (150 + filled * if float { 0 } else { 6 })
+            + finish_fuel(&op.finish, rows, rows * width),
+        ..Cost::default()
+    };
+    cost = cost.and(transfer(&op.x, &with(COLUMNS, 1), false));
+    cost.arena += if float { 0 } else { rows * depth };
+    let out = with(DEPTH, 1);
+    cost = cost.and(store(&op.out, &out));
+    if !whole {
+        let sums = dense_view(op.sums, &op.dims);
+        cost = cost.and(transfer(&sums, &out, false));
+        cost.arena += 4 * rows * columns;
+        cost.writes = cost.writes.max(store(&sums, &out).writes);
+    }
+    if op.packed != 0 {
+        let block_bytes = filled * BLOCK as u64 * weight;
+        cost.reads += if whole {
+            chunks(blocks * block_bytes)
+        } else {
+            blocks * chunks(block_bytes)
+        };
+        cost.arena += SLICE as u64;
+        cost.fuel += blocks * slices * 500 + blocks * block_bytes / 8;
+    } else {
+        let y = with(ROWS, 1);
+        cost.reads += transfer(&op.y, &y, false).reads;
+        let piece = filled.min(SLICE as u64 / (BLOCK as u64 * weight));
+        let mut slice = y;
+        slice[COLUMNS] = columns.min(BLOCK as u64);
+        slice[DEPTH] = piece.min(depth);
+        let part = load(&op.y, &slice);
+        let elements = slice[COLUMNS] * slice[DEPTH];
+        cost.arena += part.arena + elements * value + piece * BLOCK as u64 * value;
+        cost.fuel += blocks * slices * (part.fuel + 800 + elements * 34 + piece * BLOCK as u64);
+    }
+    cost
+}
+
+/// Unfinished sums of a product.
+fn dense_view(address: u64, dims: &[u32; RANK]) -> View {
+    let mut strides = [0; RANK];
+    let mut stride: i32 = 1;
+    for axis in (0..DEPTH).rev() {
+        strides[axis] = stride;
+        stride = stride.saturating_mul(dims[axis] as i32);
+    }
+    View {
+        address,
+        element: Element::I32,
+        strides,
     }
 }
 
-fn conv(op: &Conv, index: u32, batch: u32) -> Option<Vec<Step>> {
-    let group_out = op.channels_out / op.groups;
-    let whole = Size {
-        rows: op.window.output[0],
-        columns: op.channels_out,
-        depth: op.channels_in / op.groups,
-    };
-    let order: &[Shrink] = &[
-        (|size| &mut size.columns, CONV_BLOCK as u32),
-        (|size| &mut size.rows, 4),
-        (|size| &mut size.depth, 1),
-        (|size| &mut size.rows, 1),
-        (|size| &mut size.columns, 1),
-    ];
-    let size = shrink(whole, |size| conv_cost(op, size), order)?;
+fn conv(op: &Conv, index: u32) -> Option<Vec<Step>> {
+    let (group_in, group_out) = (op.channels_in / op.groups, op.channels_out / op.groups);
+    let [rows, _] = op.window.output;
+    // What a step computes of one image: channels, rows, depth.
+    let mut size = [op.channels_out, rows, group_in].map(u64::from);
+    let order: [(usize, u64); 5] = [(0, BLOCK as u64), (1, 4), (2, 1), (1, 1), (0, 1)];
+    for (axis, least) in order {
+        while !conv_cost(op, &size).fits() && size[axis] > least {
+            size[axis] = size[axis].div_ceil(2).next_multiple_of(least);
+        }
+    }
+    if !conv_cost(op, &size).fits() {
+        return None;
+    }
     let mut steps = Vec::new();
-    for image in 0..batch {
-        for rows in ranges(op.window.output[0], size.rows) {
-            for columns in channel_ranges(op.channels_out, group_out, size.columns) {
-                for depth in ranges(whole.depth, size.depth) {
-                    steps.push(step(index, image, rows, columns, depth));
+    for image in 0..op.batch {
+        for rows in ranges(rows, size[1] as u32) {
+            for channels in channel_ranges(op.channels_out, group_out, size[0] as u32) {
+                for depth in ranges(group_in, size[2] as u32) {
+                    let from = [image, channels[0], rows[0], depth[0], 0, 0];
+                    let to = [image + 1, channels[1], rows[1], depth[1], 0, 0];
+                    steps.push(step(index, from, to));
                 }
             }
         }
     }
     Some(steps)
+}
+
+/// Ranges of at most `size` that cover `0..len`.
+fn ranges(len: u32, size: u32) -> impl Iterator<Item = [u32; 2]> + Clone {
+    (0..len)
+        .step_by(size.max(1) as usize)
+        .map(move |start| [start, len.min(start.saturating_add(size))])
 }
 
 /// Ranges of output channels: several whole groups, or a part of one.
@@ -216,25 +511,26 @@ fn channel_ranges(channels: u32, group: u32, size: u32) -> Vec<[u32; 2]> {
         .collect()
 }
 
-/// Bytes of a band of rows of each of `planes` planes, and the chunks that they touch.
+/// Chunks of a band of rows of each of `planes` planes.
 fn band_chunks(planes: u64, rows: u64, height: u64, row_bytes: u64) -> u64 {
+    let whole = chunks(planes * height * row_bytes);
     if rows >= height {
-        chunks(planes * height * row_bytes)
+        whole
     } else {
-        planes * chunks(rows * row_bytes)
+        whole.min(planes * chunks(rows * row_bytes))
     }
 }
 
 /// Rows and columns of the padded image that some output rows see.
-fn reach(window: &Window, rows: u32) -> [u64; 2] {
-    [(0, rows), (1, window.output[1])].map(|(axis, outputs)| {
-        let steps = u64::from(outputs.saturating_sub(1)) * u64::from(window.stride[axis]);
+fn reach(window: &Window, rows: u64) -> [u64; 2] {
+    [(0, rows), (1, u64::from(window.output[1]))].map(|(axis, outputs)| {
+        let steps = outputs.saturating_sub(1) * u64::from(window.stride[axis]);
         steps + u64::from(window.kernel[axis] - 1) * u64::from(window.dilation[axis]) + 1
     })
 }
 
-fn conv_cost(op: &Conv, size: &Size) -> Cost {
-    let [rows, columns, depth] = [size.rows, size.columns, size.depth].map(u64::from);
+fn conv_cost(op: &Conv, [columns, rows, depth]: &[u64; 3]) -> Cost {
+    let [rows, columns, depth] = [*rows, *columns, *depth];
     let group_out = u64::from(op.channels_out / op.groups);
     let group_in = u64::from(op.channels_in / op.groups);
     let groups = columns.div_ceil(group_out);
@@ -243,9 +539,9 @@ fn conv_cost(op: &Conv, size: &Size) -> Cost {
     let value = if op.x_element == Element::F32 { 4 } else { 2 };
     let [height, width] = op.window.input.map(u64::from);
     let [out_height, out_width] = op.window.output.map(u64::from);
-    let [seen_rows, seen_width] = reach(&op.window, size.rows);
+    let [seen_rows, seen_width] = reach(&op.window, rows);
     let kernel = u64::from(op.window.kernel[0]) * u64::from(op.window.kernel[1]);
-    let pixels = (rows * out_width).next_multiple_of(CONV_BLOCK as u64);
+    let pixels = (rows * out_width).next_multiple_of(BLOCK as u64);
     let length = (depth * kernel).next_multiple_of(2);
     let weights = if split {
         columns * chunks(length * element)
@@ -262,109 +558,89 @@ fn conv_cost(op: &Conv, size: &Size) -> Cost {
             + channel_chunks(&op.finish, columns)
             + if split { sums } else { 0 },
         writes: sums,
-        arena: (image + seen_rows * width + channels * length + length * CONV_BLOCK as u64) * value
+        arena: (image + seen_rows * width + channels * length + length * BLOCK as u64) * value
             + 4 * (channels * pixels + length)
-            + 8 * columns,
-        // A call, a plane read, a plane written, and what products, gathering, padding and finishing take of an element.
-        fuel: 10_000
-            + 3_000 * (groups * depth + columns)
+            + 8 * columns
+            + registers_bytes(&op.finish.code),
+        // A plane read, a plane written, and what products, gathering, padding and finishing take of an element.
+        fuel: 3_000 * (groups * depth + columns)
             + products * value / 4
             + groups * length * pixels * value * 7
             + groups * image * 20
             + columns * length * 8
             + groups * pixels * 120
-            + columns * pixels * (45 + function_fuel(op.finish.activation.function)),
+            + finish_fuel(&op.finish, columns, columns * pixels),
     }
 }
 
-fn pool(op: &Pool, index: u32, channels: u32) -> Option<Vec<Step>> {
-    let whole = Size {
-        rows: op.window.output[0],
-        columns: channels,
-        depth: 0,
-    };
-    let order: &[Shrink] = &[(|size| &mut size.columns, 1), (|size| &mut size.rows, 1)];
-    let size = shrink(whole, |size| pool_cost(op, size), order)?;
-    let mut steps = Vec::new();
-    for columns in ranges(channels, size.columns) {
-        for rows in ranges(op.window.output[0], size.rows) {
-            steps.push(step(index, 0, rows, columns, [0, 0]));
-        }
-    }
-    Some(steps)
+fn pool(op: &Pool, index: u32) -> Option<Vec<Step>> {
+    let [rows, _] = op.window.output;
+    let dims = [op.planes, rows, 1, 1, 1, 1];
+    let least = [1, 1, 0, 0, 0, 0];
+    let lengths = shrink(dims, least, |lengths| pool_cost(op, lengths[0], lengths[1]))?;
+    Some(grid(index, dims, lengths))
 }
 
-fn pool_cost(op: &Pool, size: &Size) -> Cost {
-    let [rows, channels] = [size.rows, size.columns].map(u64::from);
+fn pool_cost(op: &Pool, planes: u64, rows: u64) -> Cost {
     let element = u64::from(op.element.size());
     let [height, width] = op.window.input.map(u64::from);
     let [out_height, out_width] = op.window.output.map(u64::from);
-    let [seen_rows, _] = reach(&op.window, size.rows);
+    let [seen_rows, _] = reach(&op.window, rows);
     let [kernel_rows, kernel_columns] = op.window.kernel.map(u64::from);
     let kernel = kernel_rows * kernel_columns;
+    let find = op.indices != ABSENT;
+    let times = if find { 2 } else { 1 };
     Cost {
-        reads: band_chunks(channels, seen_rows, height, width * element),
-        writes: band_chunks(channels, rows, out_height, out_width * element),
-        arena: (seen_rows.min(height) * width + rows * out_width + kernel) * element,
+        reads: band_chunks(planes, seen_rows, height, width * element),
+        writes: band_chunks(planes, rows, out_height, out_width * element)
+            + if find {
+                band_chunks(planes, rows, out_height, out_width * 8)
+            } else {
+                0
+            },
+        arena: (seen_rows.min(height) * width + rows * out_width * 3 + kernel) * 4,
         // A plane and its elements, a window, its rows and their elements.
-        fuel: channels
-            * (700
-                + seen_rows.min(height) * width * 2
-                + rows * out_width * (300 + kernel_rows * 120 + kernel * 46)),
+        fuel: planes
+            * (900
+                + seen_rows.min(height) * width * 16
+                + rows * out_width * (330 + kernel_rows * 130 + kernel * 50) * times),
     }
 }
 
-/// Tiles of an elementwise operator. `cost` takes the elements of a tile.
-fn elementwise(index: u32, elements: u32, cost: impl Fn(u32) -> Cost) -> Option<Vec<Step>> {
-    let size = (1..=ELEMENTS / CHUNK_ELEMENTS)
-        .rev()
-        .map(|chunks| chunks * CHUNK_ELEMENTS)
-        .find(|size| cost(elements.min(*size)).fits())?;
-    Some(rows(index, elements, size))
-}
-
-fn map_cost(op: &Map, size: u32) -> Cost {
-    let size = u64::from(size);
-    Cost {
-        reads: chunks(size * u64::from(op.from.element.size())),
-        writes: chunks(size * u64::from(op.to.element.size())),
-        arena: 5 * size,
-        fuel: size * (80 + function_fuel(op.activation.function)),
-    }
-}
-
-fn zip_cost(op: &Zip, size: u32, elements: u32) -> Cost {
-    let crossed = size.div_ceil(op.inner) + 1;
-    let y = if crossed < op.period && elements <= op.inner.saturating_mul(op.period) {
-        crossed
-    } else {
-        op.period
-    };
-    let [x, y] = [size, y].map(u64::from);
-    Cost {
-        reads: chunks(4 * x) + chunks(4 * y),
-        writes: chunks(4 * x),
-        arena: 4 * (x + y),
-        fuel: x * (120 + function_fuel(op.activation.function)),
-    }
-}
-
-/// Tiles of an operator over an axis. `block` is the number of elements of one index of the outer dimension, `fuel` what
-/// one element takes.
-fn axis(index: u32, block: u32, outer: u32, fuel: u64) -> Option<Vec<Step>> {
-    let fits = |outer: u32| {
-        let elements = u64::from(block) * u64::from(outer);
+fn take(op: &Take, index: u32) -> Option<Vec<Step>> {
+    let dims = [op.outer, op.count, op.row, 1, 1, 1];
+    let cost = |lengths: &Lengths| {
+        let [outer, count, bytes] = [lengths[0], lengths[1], lengths[2]];
+        let all = chunks(outer * u64::from(op.len) * u64::from(op.row));
+        let out = if bytes == u64::from(op.row) {
+            outer * chunks(count * bytes)
+        } else {
+            outer * count * chunks(bytes)
+        };
         Cost {
-            reads: chunks(4 * elements),
-            writes: chunks(8 * elements),
-            arena: 12 * elements,
-            fuel: elements * fuel,
+            reads: chunks(count * 8) + all.min(outer * count * chunks(bytes)),
+            writes: out.min(chunks(outer * u64::from(op.count) * u64::from(op.row))),
+            arena: count * 8 + count * bytes,
+            fuel: outer * count * (350 + bytes / 8) + outer * 500,
         }
-        .fits()
     };
-    let mut size = outer;
-    while size > 1 && !fits(size) {
-        size = size.div_ceil(2);
-    }
-    fits(size).then(|| rows(index, outer, size))
+    let lengths = shrink(dims, [1, 1, 4, 0, 0, 0], cost)?;
+    Some(grid(index, dims, lengths))
+}
+
+fn put(op: &Put, index: u32) -> Option<Vec<Step>> {
+    let dims = [op.count, 1, 1, 1, 1, 1];
+    let row = u64::from(op.row) * u64::from(op.element.size());
+    let cost = |lengths: &Lengths| {
+        let count = lengths[0];
+        let there = chunks(u64::from(op.len) * row).min(count * chunks(row));
+        Cost {
+            reads: chunks(count * 8) + chunks(count * row) + there,
+            writes: there,
+            arena: count * 8 + 2 * row,
+            fuel: count * (900 + row * 6),
+        }
+    };
+    let lengths = shrink(dims, [1, 0, 0, 0, 0, 0], cost)?;
+    Some(grid(index, dims, lengths))
 }

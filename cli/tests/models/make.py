@@ -163,13 +163,6 @@ def main():
     quantized("quantized-conv", "QLinearConv", [1, 3, 6, 7], [4, 3, 3, 3], [140, 110, 70], **padded)
     quantized("quantized-conv-signed", "QLinearConv", [2, 2, 5, 5], [4, 1, 3, 3], [-20, 0, 11], np.int8, group=2)
 
-    write("refused-operator", model([node("Cos", ["x"], "y")], [3], {}))
-    product = node("MatMul", ["x", "x"], "y")
-    write("refused-product", model([product], [4, 4], {}))
-    transpose = node("Transpose", ["x"], "y", perm=[1, 0])
-    write("refused-transposition", model([transpose], [4, 5], {}))
-    gemm = node("Gemm", ["x", "w"], "y", transA=1)
-    write("refused-transposed-data", model([gemm], [5, 4], {"w": noise(5, 6)}))
     write("refused-dynamic-shape", model([node("Relu", ["x"], "y")], ["n", 4], {}))
     write("refused-long-input", model([node("ReduceMax", ["x"], "y")], [1, 20000], {}))
     write("refused-long-output", model([node("Relu", ["x"], "y")], [1, 5000], {}))

@@ -2,10 +2,8 @@
 
 #![allow(dead_code)]
 
+use assay_cli::onnx::proto::*;
 use prost::Message;
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::tensor_shape_proto::{dimension, Dimension};
-use tract_onnx::pb::*;
 
 /// An attribute's value.
 pub enum Attribute {
@@ -20,7 +18,6 @@ impl Model {
     /// A model that takes f32 of this shape.
     pub fn of(shape: &[i64]) -> Self {
         let graph = GraphProto {
-            name: "test".into(),
             input: vec![value("x", DataType::Float, Some(shape))],
             ..Default::default()
         };
@@ -69,7 +66,7 @@ impl Model {
             dims: shape.to_vec(),
             data_type: element as i32,
             name: name.into(),
-            raw_data: bytes,
+            raw_data: bytes.into(),
             ..Default::default()
         });
         self
@@ -88,21 +85,19 @@ impl Model {
             version: 13,
         };
         let model = ModelProto {
-            ir_version: 8,
             opset_import: vec![opset],
             graph: Some(self.0),
-            ..Default::default()
         };
         model.encode_to_vec()
     }
 }
 
 fn value(name: &str, element: DataType, shape: Option<&[i64]>) -> ValueInfoProto {
-    let dimension = |len: &i64| Dimension {
-        value: Some(dimension::Value::DimValue(*len)),
+    let dimension = |len: &i64| DimensionProto {
+        dim_value: *len,
         ..Default::default()
     };
-    let tensor = type_proto::Tensor {
+    let tensor = TensorTypeProto {
         elem_type: element as i32,
         shape: shape.map(|shape| TensorShapeProto {
             dim: shape.iter().map(dimension).collect(),
@@ -111,33 +106,20 @@ fn value(name: &str, element: DataType, shape: Option<&[i64]>) -> ValueInfoProto
     ValueInfoProto {
         name: name.into(),
         r#type: Some(TypeProto {
-            value: Some(type_proto::Value::TensorType(tensor)),
-            ..Default::default()
+            tensor_type: Some(tensor),
         }),
-        ..Default::default()
     }
 }
 
 fn attribute((name, value): &(&str, Attribute)) -> AttributeProto {
-    use attribute_proto::AttributeType;
     let mut attribute = AttributeProto {
         name: name.to_string(),
         ..Default::default()
     };
-    let kind = match value {
-        Attribute::Int(value) => {
-            attribute.i = *value;
-            AttributeType::Int
-        }
-        Attribute::Ints(values) => {
-            attribute.ints.clone_from(values);
-            AttributeType::Ints
-        }
-        Attribute::Text(text) => {
-            attribute.s = text.as_bytes().to_vec();
-            AttributeType::String
-        }
-    };
-    attribute.r#type = kind as i32;
+    match value {
+        Attribute::Int(value) => attribute.i = *value,
+        Attribute::Ints(values) => attribute.ints.clone_from(values),
+        Attribute::Text(text) => attribute.s = text.as_bytes().to_vec().into(),
+    }
     attribute
 }

@@ -175,13 +175,13 @@ fn networks() -> [Run; 3] {
             "perceptron",
             include_bytes!("networks/mlp.params"),
             include_bytes!("networks/mlp.output"),
-            5,
+            6,
         ),
         network(
             "convolutional network",
             include_bytes!("networks/cnn.params"),
             include_bytes!("networks/cnn.output"),
-            7,
+            8,
         ),
         network(
             "quantized network",

@@ -34,6 +34,8 @@
 #![cfg(target_arch = "wasm32")]
 #![deny(missing_docs)]
 
+mod mem;
+
 mod imports {
     #[link(wasm_import_module = "assay")]
     extern "C" {

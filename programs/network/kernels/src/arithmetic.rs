@@ -1,12 +1,13 @@
-//! The inner loops of dense layers and convolutions: f32 sums in ascending order, or exact sums of 8-bit products.
+//! The inner loops of matrix products and convolutions: f32 sums in ascending order, or exact sums of 8-bit products.
 
-use assay_network_plan::{Element, Finish, CONV_BLOCK, DENSE_BLOCK};
+use assay_network_plan::{Element, Finish, BLOCK, ELEMENTS};
 use bytemuck::Pod;
 
-use crate::function;
+use crate::code::Registers;
 use crate::lanes::{F32x4, I16x8, I32x4};
 use crate::memory::{read_values, Arena, Memory};
 use crate::Fault;
+use crate::{compare, math};
 
 /// How products are summed and what becomes of the sums.
 pub trait Arithmetic {
@@ -19,35 +20,65 @@ pub trait Arithmetic {
     /// Consecutive products that one lane sums at once; depths are filled with zeros to a multiple of it.
     const PAIR: usize;
 
-    /// Reads elements at `address` as values, the zero point taken off.
-    fn load<M: Memory>(
-        memory: &mut M,
-        arena: &mut Arena,
-        source: (Element, i32),
-        address: u64,
-        values: &mut [Self::Value],
-    ) -> Result<(), Fault>;
+    /// Elements as values, the zero point taken off.
+    fn convert(element: Element, zero: i32, bytes: &[u8], values: &mut [Self::Value]) -> Result<(), Fault>;
 
-    /// `sums[c] += sum over k of x[k] * weights[k, c]`, for one block of columns.
-    fn dense(sums: &mut [Self::Sum; DENSE_BLOCK], x: &[Self::Value], weights: &[Self::Weight]);
+    /// `sums[c] += sum over k of x[k] * weights[k, c]`, for one block of columns of packed weights.
+    fn packed(sums: &mut [Self::Sum; BLOCK], x: &[Self::Value], weights: &[Self::Weight]);
+
+    /// The same, for weights that are values.
+    fn product(sums: &mut [Self::Sum; BLOCK], x: &[Self::Value], weights: &[Self::Value]);
 
     /// Collects the inputs of a block of pixels: `columns[k / PAIR][p][k % PAIR] = image[bases[p] + offsets[k]]`.
     fn gather(
         image: &[Self::Value],
-        bases: &[u32; CONV_BLOCK],
+        bases: &[u32; BLOCK],
         offsets: &[u32],
         columns: &mut [Self::Value],
     ) -> Result<(), Fault>;
 
     /// `sums[j, p] += sum over k of weights[j][k] * columns[k, p]`, for two output channels and one block of pixels.
-    fn conv(sums: [&mut [Self::Sum; CONV_BLOCK]; 2], weights: [&[Self::Value]; 2], columns: &[Self::Value]);
+    fn conv(sums: [&mut [Self::Sum; BLOCK]; 2], weights: [&[Self::Value]; 2], columns: &[Self::Value]);
 
-    /// Turns sums into the output's bytes, in place. `channels` gives the bias and the multiplier of each sum.
-    fn finish<'a>(
+    /// Adds to each sum its channel's bias and, where the output is quantized, makes it a level by the multiplier.
+    fn settle(
         finish: &Finish,
+        element: Element,
         channels: impl Iterator<Item = (Self::Sum, f32)>,
+        sums: &mut [Self::Sum],
+    );
+
+    /// Makes settled sums the output's elements, in place.
+    fn elements<'a>(
+        arena: &mut Arena,
+        finish: &Finish,
+        element: Element,
         sums: &'a mut [Self::Sum],
-    ) -> Result<&'a [u8], Fault>;
+    ) -> Result<&'a mut [u8], Fault>;
+}
+
+/// Reads elements at `address` as values, the zero point taken off.
+pub fn load<M: Memory, A: Arithmetic>(
+    memory: &mut M,
+    arena: &mut Arena,
+    (element, zero): (Element, i32),
+    address: u64,
+    values: &mut [A::Value],
+) -> Result<(), Fault> {
+    if element == Element::F32 {
+        read_values(memory, address, values);
+        return Ok(());
+    }
+    let mut arena = arena.scope();
+    let piece = arena.take::<u8>(PIECE.min(values.len()))?;
+    let mut address = address;
+    for values in values.chunks_mut(PIECE) {
+        let bytes = &mut piece[..values.len()];
+        memory.read(address, bytes);
+        address += bytes.len() as u64;
+        A::convert(element, zero, bytes, values)?;
+    }
+    Ok(())
 }
 
 /// f32.
@@ -59,20 +90,21 @@ impl Arithmetic for Float {
     type Sum = f32;
     const PAIR: usize = 1;
 
-    fn load<M: Memory>(
-        memory: &mut M,
-        _: &mut Arena,
-        _: (Element, i32),
-        address: u64,
-        values: &mut [f32],
-    ) -> Result<(), Fault> {
-        read_values(memory, address, values);
+    fn convert(element: Element, _: i32, bytes: &[u8], values: &mut [f32]) -> Result<(), Fault> {
+        if element != Element::F32 {
+            return Err(Fault::BadElement);
+        }
+        values.copy_from_slice(bytemuck::cast_slice(bytes));
         Ok(())
     }
 
-    fn dense(sums: &mut [f32; DENSE_BLOCK], x: &[f32], weights: &[f32]) {
+    fn packed(sums: &mut [f32; BLOCK], x: &[f32], weights: &[f32]) {
+        Self::product(sums, x, weights);
+    }
+
+    fn product(sums: &mut [f32; BLOCK], x: &[f32], weights: &[f32]) {
         let mut lanes = load_floats(sums);
-        for (x, weights) in x.iter().zip(weights.as_chunks::<DENSE_BLOCK>().0) {
+        for (x, weights) in x.iter().zip(weights.as_chunks::<BLOCK>().0) {
             let x = F32x4::splat(*x);
             for (lane, weights) in lanes.iter_mut().zip(weights.as_chunks().0) {
                 *lane = lane.add_product(x, F32x4::load(weights));
@@ -83,18 +115,18 @@ impl Arithmetic for Float {
 
     fn gather(
         image: &[f32],
-        bases: &[u32; CONV_BLOCK],
+        bases: &[u32; BLOCK],
         offsets: &[u32],
         columns: &mut [f32],
     ) -> Result<(), Fault> {
-        gather::<f32, 1, CONV_BLOCK>(image, bases, offsets, columns)
+        gather::<f32, 1, BLOCK>(image, bases, offsets, columns)
     }
 
-    fn conv(sums: [&mut [f32; CONV_BLOCK]; 2], weights: [&[f32]; 2], columns: &[f32]) {
+    fn conv(sums: [&mut [f32; BLOCK]; 2], weights: [&[f32]; 2], columns: &[f32]) {
         let [first_sums, second_sums] = sums;
         let mut first = load_floats(first_sums);
         let mut second = load_floats(second_sums);
-        let columns = columns.as_chunks::<CONV_BLOCK>().0;
+        let columns = columns.as_chunks::<BLOCK>().0;
         for ((a, b), pixels) in weights[0].iter().zip(weights[1]).zip(columns) {
             let (a, b) = (F32x4::splat(*a), F32x4::splat(*b));
             for (i, pixels) in pixels.as_chunks().0.iter().enumerate() {
@@ -107,19 +139,32 @@ impl Arithmetic for Float {
         store_floats(second, second_sums);
     }
 
-    fn finish<'a>(
-        finish: &Finish,
-        channels: impl Iterator<Item = (f32, f32)>,
-        sums: &'a mut [f32],
-    ) -> Result<&'a [u8], Fault> {
-        if finish.element != Element::F32 {
-            return Err(Fault::BadElement);
-        }
+    fn settle(_: &Finish, _: Element, channels: impl Iterator<Item = (f32, f32)>, sums: &mut [f32]) {
         for (sum, (bias, _)) in sums.iter_mut().zip(channels) {
             *sum += bias;
         }
-        function::apply(&finish.activation, sums);
-        Ok(bytemuck::cast_slice(sums))
+    }
+
+    fn elements<'a>(
+        arena: &mut Arena,
+        finish: &Finish,
+        element: Element,
+        sums: &'a mut [f32],
+    ) -> Result<&'a mut [u8], Fault> {
+        if element != Element::F32 {
+            return Err(Fault::BadElement);
+        }
+        let code = &finish.code;
+        if code.len > 0 {
+            let mut arena = arena.scope();
+            let mut registers = Registers::new(&mut arena, code)?;
+            for sums in sums.chunks_mut(ELEMENTS) {
+                registers.floats(0)?[..sums.len()].copy_from_slice(sums);
+                registers.execute(code, &[], 0, sums.len())?;
+                sums.copy_from_slice(&registers.floats(code.result)?[..sums.len()]);
+            }
+        }
+        Ok(bytemuck::cast_slice_mut(sums))
     }
 }
 
@@ -146,33 +191,20 @@ impl Arithmetic for Quantized {
     type Sum = i32;
     const PAIR: usize = 2;
 
-    fn load<M: Memory>(
-        memory: &mut M,
-        arena: &mut Arena,
-        (element, zero): (Element, i32),
-        address: u64,
-        values: &mut [i16],
-    ) -> Result<(), Fault> {
-        let mut arena = arena.scope();
-        let piece = arena.take::<u8>(PIECE.min(values.len()))?;
-        let mut address = address;
-        for values in values.chunks_mut(PIECE) {
-            let bytes = &mut piece[..values.len()];
-            memory.read(address, bytes);
-            address += bytes.len() as u64;
-            widen(element, zero as i16, bytes, values)?;
+    fn convert(element: Element, zero: i32, bytes: &[u8], values: &mut [i16]) -> Result<(), Fault> {
+        let zero = zero as i16;
+        let pairs = values.iter_mut().zip(bytes);
+        match element {
+            Element::I8 => pairs.for_each(|(v, b)| *v = i16::from(*b as i8).wrapping_sub(zero)),
+            Element::U8 => pairs.for_each(|(v, b)| *v = i16::from(*b).wrapping_sub(zero)),
+            _ => return Err(Fault::BadElement),
         }
         Ok(())
     }
 
-    fn dense(sums: &mut [i32; DENSE_BLOCK], x: &[i16], weights: &[i8]) {
+    fn packed(sums: &mut [i32; BLOCK], x: &[i16], weights: &[i8]) {
         let mut lanes = load_integers(sums);
-        for (pair, weights) in x
-            .as_chunks()
-            .0
-            .iter()
-            .zip(weights.as_chunks::<{ 2 * DENSE_BLOCK }>().0)
-        {
+        for (pair, weights) in x.as_chunks().0.iter().zip(weights.as_chunks::<{ 2 * BLOCK }>().0) {
             let pair = I16x8::splat(pair);
             for (lane, weights) in lanes.iter_mut().zip(weights.as_chunks().0) {
                 *lane = lane.add_products(pair, I16x8::widen(weights));
@@ -181,21 +213,32 @@ impl Arithmetic for Quantized {
         store_integers(lanes, sums);
     }
 
+    fn product(sums: &mut [i32; BLOCK], x: &[i16], weights: &[i16]) {
+        let mut lanes = load_integers(sums);
+        for (pair, weights) in x.as_chunks().0.iter().zip(weights.as_chunks::<{ 2 * BLOCK }>().0) {
+            let pair = I16x8::splat(pair);
+            for (lane, weights) in lanes.iter_mut().zip(weights.as_chunks().0) {
+                *lane = lane.add_products(pair, I16x8::load(weights));
+            }
+        }
+        store_integers(lanes, sums);
+    }
+
     fn gather(
         image: &[i16],
-        bases: &[u32; CONV_BLOCK],
+        bases: &[u32; BLOCK],
         offsets: &[u32],
         columns: &mut [i16],
     ) -> Result<(), Fault> {
-        gather::<i16, 2, { 2 * CONV_BLOCK }>(image, bases, offsets, columns)
+        gather::<i16, 2, { 2 * BLOCK }>(image, bases, offsets, columns)
     }
 
-    fn conv(sums: [&mut [i32; CONV_BLOCK]; 2], weights: [&[i16]; 2], columns: &[i16]) {
+    fn conv(sums: [&mut [i32; BLOCK]; 2], weights: [&[i16]; 2], columns: &[i16]) {
         let [first_sums, second_sums] = sums;
         let mut first = load_integers(first_sums);
         let mut second = load_integers(second_sums);
         let pairs = weights[0].as_chunks().0.iter().zip(weights[1].as_chunks().0);
-        for ((a, b), pixels) in pairs.zip(columns.as_chunks::<{ 2 * CONV_BLOCK }>().0) {
+        for ((a, b), pixels) in pairs.zip(columns.as_chunks::<{ 2 * BLOCK }>().0) {
             let (a, b) = (I16x8::splat(a), I16x8::splat(b));
             for (i, pixels) in pixels.as_chunks().0.iter().enumerate() {
                 let pixels = I16x8::load(pixels);
@@ -207,35 +250,42 @@ impl Arithmetic for Quantized {
         store_integers(second, second_sums);
     }
 
-    fn finish<'a>(
+    fn settle(
         finish: &Finish,
+        element: Element,
         channels: impl Iterator<Item = (i32, f32)>,
-        sums: &'a mut [i32],
-    ) -> Result<&'a [u8], Fault> {
-        if !matches!(finish.element, Element::I8 | Element::U8) {
-            return Err(Fault::BadElement);
-        }
+        sums: &mut [i32],
+    ) {
         let low = finish.low.wrapping_sub(finish.zero) as f32;
         let high = finish.high.wrapping_sub(finish.zero) as f32;
-        let len = sums.len();
-        for (i, (bias, multiplier)) in (0..len).zip(channels) {
-            let value = sums[i].wrapping_add(bias) as f32 * multiplier;
-            let level = function::round_half_even(function::clamp(value, low, high));
-            bytemuck::cast_slice_mut(sums)[i] = (level as i32).wrapping_add(finish.zero) as u8;
+        for (sum, (bias, multiplier)) in sums.iter_mut().zip(channels) {
+            *sum = sum.wrapping_add(bias);
+            if element != Element::I32 {
+                let value = compare::clamp(*sum as f32 * multiplier, low, high);
+                *sum = (math::round_half_even(value) as i32).wrapping_add(finish.zero);
+            }
         }
-        Ok(&bytemuck::cast_slice(sums)[..len])
     }
-}
 
-/// Widens bytes of type `element` to i16 and takes `zero` off.
-fn widen(element: Element, zero: i16, bytes: &[u8], values: &mut [i16]) -> Result<(), Fault> {
-    let pairs = values.iter_mut().zip(bytes);
-    match element {
-        Element::I8 => pairs.for_each(|(v, b)| *v = i16::from(*b as i8).wrapping_sub(zero)),
-        Element::U8 => pairs.for_each(|(v, b)| *v = i16::from(*b).wrapping_sub(zero)),
-        Element::F32 | Element::I64 => return Err(Fault::BadElement),
+    fn elements<'a>(
+        _: &mut Arena,
+        _: &Finish,
+        element: Element,
+        sums: &'a mut [i32],
+    ) -> Result<&'a mut [u8], Fault> {
+        let len = sums.len();
+        match element {
+            Element::I32 => Ok(bytemuck::cast_slice_mut(sums)),
+            Element::I8 | Element::U8 => {
+                for i in 0..len {
+                    let level = sums[i] as u8;
+                    bytemuck::cast_slice_mut(sums)[i] = level;
+                }
+                Ok(&mut bytemuck::cast_slice_mut(sums)[..len])
+            }
+            _ => Err(Fault::BadElement),
+        }
     }
-    Ok(())
 }
 
 fn load_integers(values: &[i32; 16]) -> [I32x4; 4] {
@@ -249,10 +299,10 @@ fn store_integers(lanes: [I32x4; 4], values: &mut [i32; 16]) {
     }
 }
 
-/// See [`Arithmetic::gather`]. `LEN` is `PAIR * CONV_BLOCK`.
+/// See [`Arithmetic::gather`]. `LEN` is `PAIR * BLOCK`.
 fn gather<T: Pod, const PAIR: usize, const LEN: usize>(
     image: &[T],
-    bases: &[u32; CONV_BLOCK],
+    bases: &[u32; BLOCK],
     offsets: &[u32],
     columns: &mut [T],
 ) -> Result<(), Fault> {
@@ -278,7 +328,7 @@ fn gather<T: Pod, const PAIR: usize, const LEN: usize>(
 /// One value for each pixel, to every `PAIR`th place.
 fn gather_each<T: Pod, const PAIR: usize>(
     window: &[T],
-    bases: &[u32; CONV_BLOCK],
+    bases: &[u32; BLOCK],
     column: &mut [T],
 ) -> Result<(), Fault> {
     for (place, base) in column.iter_mut().step_by(PAIR).zip(bases) {
@@ -290,7 +340,7 @@ fn gather_each<T: Pod, const PAIR: usize>(
 /// As [`gather_each`], where each four pixels lie side by side.
 fn gather_runs<T: Pod, const PAIR: usize>(
     window: &[T],
-    bases: &[u32; CONV_BLOCK],
+    bases: &[u32; BLOCK],
     column: &mut [T],
 ) -> Result<(), Fault> {
     for (places, [base, ..]) in column.chunks_mut(4 * PAIR).zip(bases.as_chunks::<4>().0) {

@@ -1,12 +1,13 @@
 //! Convolutions.
 
-use assay_network_plan::{Conv, Element, Step, Window, CONV_BLOCK};
+use assay_network_plan::{Conv, Step, Window, BLOCK};
 use bytemuck::{Pod, Zeroable};
 
-use crate::arithmetic::Arithmetic;
-use crate::dense::channels;
+use crate::arithmetic::{load, Arithmetic};
+use crate::matmul::channels;
 use crate::memory::{read_values, write_values, Arena, Memory};
-use crate::{range_len, Fault};
+use crate::tile::range_len;
+use crate::Fault;
 
 /// Computes a tile; see [`Conv`].
 pub fn run<M: Memory, A: Arithmetic>(
@@ -15,24 +16,30 @@ pub fn run<M: Memory, A: Arithmetic>(
     op: &Conv,
     step: &Step,
 ) -> Result<(), Fault> {
-    range_len(step.columns, op.channels_out)?;
     let groups = op.groups.max(1);
     let (group_in, group_out) = (op.channels_in / groups, op.channels_out / groups);
-    range_len(step.depth, group_in)?;
-    range_len(step.rows, op.window.output[0])?;
-    let mut channel = step.columns[0];
-    while channel < step.columns[1] {
-        let group = channel / group_out;
-        let end = step.columns[1].min((group + 1) * group_out);
-        let tile = Tile {
-            op,
-            step,
-            group,
-            group_in,
-            channels: [channel, end],
-        };
-        tile.run::<M, A>(memory, &mut arena.scope())?;
-        channel = end;
+    let range = |axis: usize| [step.from[axis], step.to[axis]];
+    range_len(range(0), op.batch)?;
+    range_len(range(1), op.channels_out)?;
+    range_len(range(2), op.window.output[0])?;
+    range_len(range(3), group_in)?;
+    for image in step.from[0]..step.to[0] {
+        let mut channel = step.from[1];
+        while channel < step.to[1] {
+            let group = channel / group_out;
+            let end = step.to[1].min((group + 1) * group_out);
+            let tile = Tile {
+                op,
+                image,
+                group,
+                group_in,
+                channels: [channel, end],
+                rows: range(2),
+                depth: range(3),
+            };
+            tile.run::<M, A>(memory, &mut arena.scope())?;
+            channel = end;
+        }
     }
     Ok(())
 }
@@ -40,22 +47,24 @@ pub fn run<M: Memory, A: Arithmetic>(
 /// The part of a tile that lies in one group.
 struct Tile<'a> {
     op: &'a Conv,
-    step: &'a Step,
+    image: u32,
     group: u32,
     group_in: u32,
     channels: [u32; 2],
+    rows: [u32; 2],
+    depth: [u32; 2],
 }
 
 impl Tile<'_> {
     #[inline(never)]
     fn run<M: Memory, A: Arithmetic>(&self, memory: &mut M, arena: &mut Arena) -> Result<(), Fault> {
-        let image = Image::new(&self.op.window, self.step.rows);
+        let image = Image::new(&self.op.window, self.rows);
         let pixels = self.load_image::<M, A>(memory, arena, &image)?;
         let weights = self.load_weights::<M, A>(memory, arena)?;
         let count = self.count();
         let outputs = image.outputs();
         let sums = arena.zeros::<A::Sum>(count.next_multiple_of(2) * image.outputs_filled())?;
-        if self.step.depth[0] > 0 {
+        if self.depth[0] > 0 {
             for (sums, channel) in sums.chunks_mut(image.outputs_filled()).zip(self.channels()) {
                 read_values(
                     memory,
@@ -65,7 +74,7 @@ impl Tile<'_> {
             }
         }
         self.multiply::<A>(arena, &image, pixels, weights, sums)?;
-        if self.step.depth[1] < self.group_in {
+        if self.depth[1] < self.group_in {
             for (sums, channel) in sums.chunks(image.outputs_filled()).zip(self.channels()) {
                 write_values(memory, self.address(self.op.sums, channel, 4), &sums[..outputs]);
             }
@@ -83,7 +92,7 @@ impl Tile<'_> {
     }
 
     fn depth(&self) -> usize {
-        (self.step.depth[1] - self.step.depth[0]) as usize
+        (self.depth[1] - self.depth[0]) as usize
     }
 
     fn kernel_len(&self) -> usize {
@@ -94,8 +103,8 @@ impl Tile<'_> {
     /// Address of the tile's first row of an output channel, in a tensor of the output's shape.
     fn address(&self, base: u64, channel: u32, element_size: u32) -> u64 {
         let [height, width] = self.op.window.output.map(u64::from);
-        let plane = u64::from(self.step.outer) * u64::from(self.op.channels_out) + u64::from(channel);
-        let row = plane * height + u64::from(self.step.rows[0]);
+        let plane = u64::from(self.image) * u64::from(self.op.channels_out) + u64::from(channel);
+        let row = plane * height + u64::from(self.rows[0]);
         base + row * width * u64::from(element_size)
     }
 
@@ -113,12 +122,12 @@ impl Tile<'_> {
         let rows = image.rows_inside(height);
         let mut arena = arena.scope();
         let plane = arena.take::<A::Value>(rows.len() * width)?;
-        let first = self.step.outer * self.op.channels_in + self.group * self.group_in + self.step.depth[0];
+        let first = self.image * self.op.channels_in + self.group * self.group_in + self.depth[0];
         let planes = pixels.chunks_mut((image.height * image.width).max(1));
         for (pixels, channel) in planes.zip(first..) {
             let start = u64::from(channel) * (height * width) as u64 + (rows.start * width) as u64;
             let address = self.op.x + start * u64::from(self.op.x_element.size());
-            A::load(memory, &mut arena, source, address, plane)?;
+            load::<M, A>(memory, &mut arena, source, address, plane)?;
             image.pad(plane, width, rows.start, pixels);
         }
         Ok(pixels)
@@ -131,26 +140,24 @@ impl Tile<'_> {
         memory: &mut M,
         arena: &mut Arena<'a>,
     ) -> Result<&'a [A::Value], Fault> {
-        let element = match self.op.x_element {
-            Element::F32 => Element::F32,
-            _ => Element::I8,
-        };
+        let weight_source = (self.op.weights_element, self.op.weights_zero);
+        let element = self.op.weights_element;
         let len = self.depth() * self.kernel_len();
         let filled = len.next_multiple_of(A::PAIR);
         let weights = arena.take::<A::Value>(self.count().next_multiple_of(2) * filled)?;
         let stride = u64::from(self.group_in) * self.kernel_len() as u64;
-        let start = u64::from(self.step.depth[0]) * self.kernel_len() as u64;
+        let start = u64::from(self.depth[0]) * self.kernel_len() as u64;
         let address =
             |channel| self.op.weights + (u64::from(channel) * stride + start) * u64::from(element.size());
         if filled as u64 == stride {
             let (all, rest) = weights.split_at_mut(self.count() * filled);
-            A::load(memory, arena, (element, 0), address(self.channels[0]), all)?;
+            load::<M, A>(memory, arena, weight_source, address(self.channels[0]), all)?;
             rest.fill(A::Value::zeroed());
             return Ok(weights);
         }
         weights.fill(A::Value::zeroed());
         for (row, channel) in weights.chunks_mut(filled.max(1)).zip(self.channels()) {
-            A::load(memory, arena, (element, 0), address(channel), &mut row[..len])?;
+            load::<M, A>(memory, arena, weight_source, address(channel), &mut row[..len])?;
         }
         Ok(weights)
     }
@@ -170,8 +177,8 @@ impl Tile<'_> {
         let filled = len.next_multiple_of(A::PAIR);
         let offsets = arena.zeros::<u32>(filled)?;
         image.fill_offsets(&self.op.window, &mut offsets[..len]);
-        let columns = arena.take::<A::Value>(filled * CONV_BLOCK)?;
-        for start in (0..image.outputs()).step_by(CONV_BLOCK) {
+        let columns = arena.take::<A::Value>(filled * BLOCK)?;
+        for start in (0..image.outputs()).step_by(BLOCK) {
             let bases = image.bases(&self.op.window, start);
             A::gather(pixels, &bases, offsets, columns)?;
             let sums = sums.chunks_mut(2 * image.outputs_filled());
@@ -193,20 +200,21 @@ impl Tile<'_> {
         image: &Image,
         sums: &mut [A::Sum],
     ) -> Result<(), Fault> {
-        let finish = &self.op.finish;
+        let (finish, element) = (&self.op.finish, self.op.out_element);
         let first = self.channels[0] as usize;
         let (biases, multipliers) = channels::<M, A>(memory, arena, finish, first, self.count())?;
         let rows = sums.chunks_mut(image.outputs_filled()).zip(self.channels());
         for ((sums, channel), scale) in rows.zip(biases.iter().zip(multipliers)) {
-            let scale = core::iter::repeat((*scale.0, *scale.1));
-            let bytes = A::finish(finish, scale, &mut sums[..image.outputs()])?;
-            memory.write(self.address(self.op.out, channel, finish.element.size()), bytes);
+            let sums = &mut sums[..image.outputs()];
+            A::settle(finish, element, core::iter::repeat((*scale.0, *scale.1)), sums);
+            let bytes = A::elements(arena, finish, element, sums)?;
+            memory.write(self.address(self.op.out, channel, element.size()), bytes);
         }
         Ok(())
     }
 }
 
-fn block_at<T>(sums: &mut [T], start: usize) -> Option<&mut [T; CONV_BLOCK]> {
+fn block_at<T>(sums: &mut [T], start: usize) -> Option<&mut [T; BLOCK]> {
     sums.get_mut(start..)?.first_chunk_mut()
 }
 
@@ -246,7 +254,7 @@ impl Image {
 
     /// Output pixels up to the end of the last block.
     fn outputs_filled(&self) -> usize {
-        self.outputs().next_multiple_of(CONV_BLOCK).max(CONV_BLOCK)
+        self.outputs().next_multiple_of(BLOCK).max(BLOCK)
     }
 
     /// The rows of the unpadded image that the tile sees.
@@ -284,7 +292,7 @@ impl Image {
     }
 
     /// Where the window of each output pixel of a block begins; past the end, the last pixel's.
-    fn bases(&self, window: &Window, start: usize) -> [u32; CONV_BLOCK] {
+    fn bases(&self, window: &Window, start: usize) -> [u32; BLOCK] {
         let last = self.outputs() - 1;
         core::array::from_fn(|i| {
             let pixel = (start + i).min(last);

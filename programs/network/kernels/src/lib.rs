@@ -8,27 +8,34 @@
 //! | file | what |
 //! | --- | --- |
 //! | `memory.rs` | what a step reads and writes, and the buffer it works in |
+//! | `tile.rs` | the part of an operator that a step computes; how strided tensors get into the buffer and out of it |
 //! | `lanes.rs` | four lanes of f32 or i32, in SIMD or in plain Rust |
-//! | `arithmetic.rs` | the inner loops of dense layers and convolutions, f32 and quantized |
-//! | `dense.rs`, `conv.rs`, `pool.rs`, `elementwise.rs`, `axis.rs` | the operators |
+//! | `math.rs`, `compare.rs` | functions of f32 |
+//! | `code.rs` | elementwise programs |
+//! | `arithmetic.rs` | the inner loops of matrix products and convolutions, f32 and quantized |
+//! | `elementwise.rs`, `rows.rs`, `matmul.rs`, `conv.rs`, `pool.rs`, `take.rs` | the operators |
 
 #![no_std]
 #![deny(missing_docs)]
 
 mod arithmetic;
-mod axis;
+mod code;
+mod compare;
 mod conv;
-mod dense;
 mod elementwise;
-mod function;
 mod lanes;
+pub mod math;
+mod matmul;
 mod memory;
 mod pool;
+mod rows;
+mod take;
+mod tile;
 
 #[cfg(test)]
 mod tests;
 
-use assay_network_plan::{DecodeError, Element, Field, Header, Op, Output, Step};
+use assay_network_plan::{DecodeError, Element, Field, Header, Op, Step};
 
 pub use memory::{Arena, Memory};
 
@@ -50,6 +57,10 @@ pub enum Fault {
     BadTile,
     /// An operator does not take this element type.
     BadElement,
+    /// An elementwise program breaks a rule.
+    BadCode,
+    /// A number of a row that a tensor does not have.
+    OutOfRange,
 }
 
 impl From<DecodeError> for Fault {
@@ -79,7 +90,7 @@ pub fn run_step<M: Memory>(memory: &mut M, arena: &mut [u64], pc: u64) -> Result
         return Err(Fault::OutOfPlan);
     }
     let step_address = header.steps_offset + pc * Step::LEN as u64;
-    let step = Step::get(&read_record::<_, 32>(memory, step_address))?;
+    let step = Step::get(&read_record::<_, { Step::LEN }>(memory, step_address))?;
     if step.op >= header.ops {
         return Err(Fault::OutOfPlan);
     }
@@ -99,35 +110,23 @@ fn read_record<M: Memory, const N: usize>(memory: &mut M, address: u64) -> [u8; 
 /// Executes a tile; returns the answer's length if the operator halts.
 fn run_op<M: Memory>(memory: &mut M, arena: &mut Arena, op: &Op, step: &Step) -> Result<Option<u64>, Fault> {
     match op {
-        Op::Output(op) => return output(memory, arena, op),
-        Op::Dense(op) => match op.x_element {
-            Element::F32 => dense::run::<M, arithmetic::Float>(memory, arena, op, step)?,
-            _ => dense::run::<M, arithmetic::Quantized>(memory, arena, op, step)?,
+        Op::Halt(op) => return Ok(Some(u64::from(op.len))),
+        Op::Elementwise(op) => elementwise::run(memory, arena, op, step)?,
+        Op::Reduce(op) => rows::reduce(memory, arena, op, step)?,
+        Op::Normalize(op) => rows::normalize(memory, arena, op, step)?,
+        Op::MatMul(op) => match op.x.element {
+            Element::F32 => matmul::run::<M, arithmetic::Float>(memory, arena, op, step)?,
+            _ => matmul::run::<M, arithmetic::Quantized>(memory, arena, op, step)?,
         },
         Op::Conv(op) => match op.x_element {
             Element::F32 => conv::run::<M, arithmetic::Float>(memory, arena, op, step)?,
             _ => conv::run::<M, arithmetic::Quantized>(memory, arena, op, step)?,
         },
         Op::Pool(op) => pool::run(memory, arena, op, step)?,
-        Op::Map(op) => elementwise::map(memory, arena, op, step)?,
-        Op::Zip(op) => elementwise::zip(memory, arena, op, step)?,
-        Op::Softmax(op) => axis::softmax(memory, arena, op, step)?,
-        Op::ArgMax(op) => axis::arg_max(memory, arena, op, step)?,
+        Op::Take(op) => take::take(memory, arena, op, step)?,
+        Op::Put(op) => take::put(memory, arena, op, step)?,
+        Op::TopK(op) => rows::top_k(memory, arena, op, step)?,
+        Op::CumSum(op) => rows::cum_sum(memory, arena, op, step)?,
     }
     Ok(None)
-}
-
-fn output<M: Memory>(memory: &mut M, arena: &mut Arena, op: &Output) -> Result<Option<u64>, Fault> {
-    let bytes = arena.take::<u8>(op.len as usize)?;
-    memory.read(op.x, bytes);
-    memory.write(op.out, bytes);
-    Ok((op.halt > 0).then_some(u64::from(op.halt)))
-}
-
-/// The length of a range, which must not end before it starts nor after `limit`.
-fn range_len(range: [u32; 2], limit: u32) -> Result<usize, Fault> {
-    if range[0] > range[1] || range[1] > limit {
-        return Err(Fault::BadTile);
-    }
-    Ok((range[1] - range[0]) as usize)
 }

@@ -2,59 +2,173 @@
 
 use core::ops::Range;
 
-use assay_network_plan::{Element, Pool, Reduction, Step, Window};
-use bytemuck::Pod;
-
 use crate::memory::{read_values, write_values, Arena, Memory};
-use crate::{range_len, Fault};
+use crate::tile::range_len;
+use crate::Fault;
+use assay_network_plan::{Element, Pool, Pooling, Step, Window, ABSENT};
 
-/// Computes a tile; see [`Pool`].
+/// Computes a tile; see [`Pool`]. Elements of 8 bits pass as f32.
 pub fn run<M: Memory>(memory: &mut M, arena: &mut Arena, op: &Pool, step: &Step) -> Result<(), Fault> {
-    match (op.element, op.reduction) {
-        (Element::F32, Reduction::Max) => channels(memory, arena, op, step, greatest::<f32>),
-        (Element::I8, Reduction::Max) => channels(memory, arena, op, step, greatest::<i8>),
-        (Element::U8, Reduction::Max) => channels(memory, arena, op, step, greatest::<u8>),
-        (Element::F32, Reduction::Mean) => {
-            channels(memory, arena, op, step, |under| sum(under) / under.len() as f32)
-        }
-        (Element::F32, Reduction::MeanWithPadding) => channels(memory, arena, op, step, |under| {
-            sum(under) / (op.window.kernel[0] * op.window.kernel[1]) as f32
-        }),
-        (Element::F32, Reduction::Sum) => channels(memory, arena, op, step, sum),
-        _ => Err(Fault::BadElement),
+    let bytes = matches!(op.element, Element::I8 | Element::U8);
+    if op.element != Element::F32 && !(bytes && op.pooling == Pooling::Max) {
+        return Err(Fault::BadElement);
+    }
+    planes(memory, arena, op, step)
+}
+
+/// A tile's part of the planes.
+struct Band {
+    rows: usize,
+    seen: Range<usize>,
+}
+
+impl Band {
+    fn new(op: &Pool, step: &Step) -> Result<Self, Fault> {
+        range_len([step.from[0], step.to[0]], op.planes)?;
+        let rows = [step.from[1], step.to[1]];
+        Ok(Self {
+            rows: range_len(rows, op.window.output[0])?,
+            seen: rows_seen(&op.window, rows),
+        })
+    }
+
+    /// Where a plane's part begins, in elements of x and of the output.
+    fn starts(&self, op: &Pool, step: &Step, plane: u32) -> [u64; 2] {
+        let [height, width] = op.window.input.map(u64::from);
+        let [out_height, out_width] = op.window.output.map(u64::from);
+        let plane = u64::from(plane);
+        [
+            (plane * height + self.seen.start as u64) * width,
+            (plane * out_height + u64::from(step.from[1])) * out_width,
+        ]
     }
 }
 
-/// Reduces every window of every channel of the tile. `reduce` gets what lies under a window, in row-major order.
+/// The output pixels of a tile.
+fn pixels(op: &Pool, step: &Step) -> impl Iterator<Item = [u32; 2]> {
+    let width = op.window.output[1];
+    (step.from[1]..step.to[1]).flat_map(move |y| (0..width).map(move |x| [y, x]))
+}
+
 #[inline(never)]
-fn channels<M: Memory, T: Pod>(
-    memory: &mut M,
+fn planes<M: Memory>(memory: &mut M, arena: &mut Arena, op: &Pool, step: &Step) -> Result<(), Fault> {
+    let band = Band::new(op, step)?;
+    let width = op.window.input[1] as usize;
+    let image = arena.take::<f32>(band.seen.len() * width)?;
+    let out = arena.take::<f32>(band.rows * op.window.output[1] as usize)?;
+    let indices = arena.take::<i64>(if op.indices == ABSENT { 0 } else { out.len() })?;
+    let size = u64::from(op.element.size());
+    for plane in step.from[0]..step.to[0] {
+        let [first, first_out] = band.starts(op, step, plane);
+        load(memory, op.element, op.x + first * size, image);
+        reduce(arena, op, step, image, band.seen.start, out)?;
+        if op.indices != ABSENT {
+            let start = i64::from(plane) * i64::from(op.window.input[0]) * i64::from(op.window.input[1]);
+            find(op, step, image, band.seen.start, indices);
+            indices.iter_mut().for_each(|index| *index += start);
+            write_values(memory, op.indices + first_out * 8, indices);
+        }
+        store(memory, op.element, op.out + first_out * size, out);
+    }
+    Ok(())
+}
+
+/// Reads elements as f32.
+#[inline(never)]
+fn load<M: Memory>(memory: &mut M, element: Element, address: u64, values: &mut [f32]) {
+    if element == Element::F32 {
+        return read_values(memory, address, values);
+    }
+    let len = values.len();
+    memory.read(address, &mut bytemuck::cast_slice_mut(values)[..len]);
+    // The last one first: a value takes the place of four bytes.
+    for place in (0..len).rev() {
+        let byte = bytemuck::cast_slice::<f32, u8>(values)[place];
+        values[place] = match element {
+            Element::I8 => f32::from(byte as i8),
+            _ => f32::from(byte),
+        };
+    }
+}
+
+/// Writes elements that are f32.
+#[inline(never)]
+fn store<M: Memory>(memory: &mut M, element: Element, address: u64, values: &mut [f32]) {
+    if element == Element::F32 {
+        return write_values(memory, address, values);
+    }
+    for place in 0..values.len() {
+        let byte = values[place] as i32 as u8;
+        bytemuck::cast_slice_mut(values)[place] = byte;
+    }
+    memory.write(address, &bytemuck::cast_slice(values)[..values.len()]);
+}
+
+/// Reduces every window of a plane. What lies under a window is taken in row-major order.
+#[inline(never)]
+fn reduce(
     arena: &mut Arena,
     op: &Pool,
     step: &Step,
-    reduce: impl Fn(&[T]) -> T,
+    image: &[f32],
+    first: usize,
+    out: &mut [f32],
 ) -> Result<(), Fault> {
     let window = &op.window;
-    let rows = range_len(step.rows, window.output[0])?;
-    range_len(step.columns, u32::MAX)?;
-    let [height, width] = window.input.map(|n| n as usize);
-    let seen = rows_seen(window, step.rows);
-    let image = arena.take::<T>(seen.len() * width)?;
-    let out = arena.take::<T>(rows * window.output[1] as usize)?;
-    let under = arena.take::<T>((window.kernel[0] * window.kernel[1]) as usize)?;
-    let size = u64::from(op.element.size());
-    for channel in step.columns[0]..step.columns[1] {
-        let first = (u64::from(channel) * height as u64 + seen.start as u64) * width as u64;
-        read_values(memory, op.x + first * size, image);
-        let pixels = (step.rows[0]..step.rows[1]).flat_map(|y| (0..window.output[1]).map(move |x| (y, x)));
-        for (value, (y, x)) in out.iter_mut().zip(pixels) {
-            let count = collect(image, window, seen.start, [y, x], under);
-            *value = reduce(&under[..count]);
-        }
-        let row = u64::from(channel) * u64::from(window.output[0]) + u64::from(step.rows[0]);
-        write_values(memory, op.out + row * u64::from(window.output[1]) * size, out);
+    let under = arena
+        .scope()
+        .take::<f32>((window.kernel[0] * window.kernel[1]) as usize)?;
+    for (value, at) in out.iter_mut().zip(pixels(op, step)) {
+        let count = collect(image, window, first, at, under);
+        let under = &under[..count];
+        *value = match op.pooling {
+            Pooling::Max => greatest(under),
+            Pooling::Mean => sum(under) / count as f32,
+            Pooling::MeanWithPadding => sum(under) / padded_len(window, at) as f32,
+            Pooling::Sum => sum(under),
+        };
     }
     Ok(())
+}
+
+/// Finds the greatest element under every window of a plane.
+#[inline(never)]
+fn find(op: &Pool, step: &Step, image: &[f32], first: usize, indices: &mut [i64]) {
+    let [height, width] = op.window.input.map(|n| n as usize);
+    for (index, at) in indices.iter_mut().zip(pixels(op, step)) {
+        let [row, column] = greatest_place(image, &op.window, first, at);
+        let place = match op.column_major {
+            0 => row * width + column,
+            _ => column * height + row,
+        };
+        *index = place as i64;
+    }
+}
+
+/// Row and column of the first greatest element under a window.
+fn greatest_place(image: &[f32], window: &Window, first: usize, at: [u32; 2]) -> [usize; 2] {
+    let width = window.input[1] as usize;
+    let mut best = (f32::NEG_INFINITY, [0, 0]);
+    for row in places(window, 0, at[0]) {
+        for column in places(window, 1, at[1]) {
+            let value = image[(row - first) * width + column];
+            if value > best.0 {
+                best = (value, [row, column]);
+            }
+        }
+    }
+    best.1
+}
+
+/// Elements of the image and its padding under a window.
+fn padded_len(window: &Window, at: [u32; 2]) -> u32 {
+    let along = |axis: usize| {
+        let start = at[axis] * window.stride[axis];
+        let end = window.padding[axis] + window.input[axis] + window.padding_after[axis];
+        let inside = end.saturating_sub(start).div_ceil(window.dilation[axis]);
+        inside.min(window.kernel[axis])
+    };
+    along(0) * along(1)
 }
 
 /// The rows of the image that some output rows see.
@@ -66,7 +180,7 @@ fn rows_seen(window: &Window, rows: [u32; 2]) -> Range<usize> {
 }
 
 /// Copies what lies under one window to `under` and returns how much it is. `image` starts at row `first`.
-fn collect<T: Pod>(image: &[T], window: &Window, first: usize, at: [u32; 2], under: &mut [T]) -> usize {
+fn collect(image: &[f32], window: &Window, first: usize, at: [u32; 2], under: &mut [f32]) -> usize {
     let width = window.input[1] as usize;
     let rows = places(window, 0, at[0]);
     let columns = places(window, 1, at[1]);
@@ -98,10 +212,11 @@ fn places(window: &Window, axis: usize, at: u32) -> impl Iterator<Item = usize> 
 }
 
 /// The greatest value; zero of none.
-fn greatest<T: Pod + PartialOrd>(values: &[T]) -> T {
-    let mut values = values.iter().copied();
-    let first = values.next().unwrap_or(T::zeroed());
-    values.fold(first, |best, value| if value > best { value } else { best })
+fn greatest(values: &[f32]) -> f32 {
+    let first = values.first().copied().unwrap_or_default();
+    values
+        .iter()
+        .fold(first, |best, value| if *value > best { *value } else { best })
 }
 
 fn sum(values: &[f32]) -> f32 {

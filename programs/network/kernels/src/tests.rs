@@ -1,4 +1,4 @@
-//! Every operator against a plain definition of it, bit by bit, in whole and in tiles.
+//! Operators against plain loops, in tiles of any size.
 
 extern crate std;
 
@@ -9,16 +9,14 @@ use std::vec::Vec;
 use assay_network_plan::*;
 use proptest::prelude::*;
 
-use crate::memory::{Arena, Memory};
-use crate::{run_op, run_step, Fault, Next, ARENA_WORDS};
+use crate::{run_step, Arena, Fault, Memory, Next, ARENA_WORDS};
 
-const WEIGHTS: u64 = 1 << 20;
-const BIAS: u64 = 2 << 20;
-const MULTIPLIER: u64 = 3 << 20;
+const X: u64 = INPUT;
+const Y: u64 = INPUT + (1 << 24);
 const OUT: u64 = WORK;
-const SUMS: u64 = WORK + (1 << 20);
+const SUMS: u64 = WORK + (1 << 24);
 
-/// Memory by byte; absent bytes are zero.
+/// A memory of bytes.
 #[derive(Default)]
 struct Host {
     bytes: BTreeMap<u64, u8>,
@@ -31,9 +29,8 @@ impl Memory for Host {
     }
 
     fn read(&mut self, address: u64, bytes: &mut [u8]) {
-        bytes.fill(0);
-        for (place, byte) in self.bytes.range(address..address + bytes.len() as u64) {
-            bytes[(place - address) as usize] = *byte;
+        for (byte, address) in bytes.iter_mut().zip(address..) {
+            *byte = self.bytes.get(&address).copied().unwrap_or(0);
         }
     }
 
@@ -53,505 +50,582 @@ impl Host {
         values
     }
 
-    /// Runs tiles, each in an arena full of rubbish.
     fn run(&mut self, op: impl Into<Op>, steps: &[Step]) -> Result<(), Fault> {
         let op = op.into();
         for step in steps {
-            let mut words = vec![u64::MAX; ARENA_WORDS];
-            run_op(self, &mut Arena::new(&mut words), &op, step)?;
+            let mut words = vec![0xaaaa_aaaa_aaaa_aaaa; ARENA_WORDS];
+            crate::run_op(self, &mut Arena::new(&mut words), &op, step)?;
         }
         Ok(())
     }
 }
 
-fn tile(rows: [u32; 2], columns: [u32; 2], depth: [u32; 2]) -> Step {
+fn step(from: [u32; RANK], to: [u32; RANK]) -> Step {
     Step {
         op: 0,
-        outer: 0,
-        rows,
-        columns,
-        depth,
+        reserved: 0,
+        from,
+        to,
+        reserved_end: 0,
     }
+}
+
+/// Boxes of at most `size` that cover `dims`.
+fn tiles(dims: [u32; RANK], size: [u32; RANK]) -> Vec<Step> {
+    let mut steps = vec![step([0; RANK], dims)];
+    for (axis, size) in size.into_iter().enumerate() {
+        let size = size.max(1);
+        let cut = |tile: &Step| {
+            let tile = *tile;
+            (tile.from[axis]..tile.to[axis])
+                .step_by(size as usize)
+                .map(move |start| {
+                    let mut part = tile;
+                    part.from[axis] = start;
+                    part.to[axis] = tile.to[axis].min(start + size);
+                    part
+                })
+        };
+        steps = steps.iter().flat_map(cut).collect();
+    }
+    steps
+}
+
+fn dense(address: u64, element: Element, dims: [u32; RANK]) -> View {
+    let mut strides = [0; RANK];
+    let mut stride = 1;
+    for axis in (0..RANK).rev() {
+        strides[axis] = stride;
+        stride *= dims[axis] as i32;
+    }
+    View {
+        address,
+        element,
+        strides,
+    }
+}
+
+/// All indices of a box, the last one running fastest.
+fn indices(dims: [u32; RANK]) -> Vec<[i64; RANK]> {
+    let mut all = vec![[0; RANK]];
+    for axis in 0..RANK {
+        let extend = |index: &[i64; RANK]| {
+            let index = *index;
+            (0..i64::from(dims[axis])).map(move |at| {
+                let mut index = index;
+                index[axis] = at;
+                index
+            })
+        };
+        all = all.iter().flat_map(extend).collect();
+    }
+    all
+}
+
+fn offset(view: &View, index: &[i64; RANK]) -> i64 {
+    view.strides
+        .iter()
+        .zip(index)
+        .map(|(stride, at)| i64::from(*stride) * at)
+        .sum()
+}
+
+fn code<const N: usize>(instructions: &[Instruction], result: u32) -> Code<N> {
+    let mut code = Code::NONE;
+    code.len = instructions.len() as u32;
+    code.registers = 8;
+    code.result = result;
+    code.instructions[..instructions.len()].copy_from_slice(instructions);
+    code
+}
+
+fn instruction(operation: Operation, out: u8, a: u8, b: u8, immediate: u32) -> Instruction {
+    Instruction {
+        operation,
+        out,
+        a,
+        b,
+        immediate,
+    }
+}
+
+fn elementwise(dims: [u32; RANK], out: View, inputs: &[View], code: Code<CODE_MAX>) -> Elementwise {
+    let mut all = [View::NONE; INPUTS_MAX];
+    all[..inputs.len()].copy_from_slice(inputs);
+    Elementwise {
+        dims,
+        out,
+        count: inputs.len() as u32,
+        inputs: all,
+        code,
+    }
+}
+
+fn floats(seed: u32, len: usize) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(747_796_405).wrapping_add(1);
+    (0..len)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        })
+        .collect()
 }
 
 fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
-/// A number between -1 and 1 that follows from its index, with all bits of the fraction in use.
-fn noise(index: usize) -> f32 {
-    let hash = (index as u32 ^ 0x9e37_79b9).wrapping_mul(0x85eb_ca6b) ^ (index as u32) << 7;
-    (hash >> 8) as f32 / (1 << 23) as f32 - 1.0
-}
-
-fn floats(from: usize, len: usize) -> Vec<f32> {
-    (from..from + len).map(noise).collect()
-}
-
-fn bytes(from: usize, len: usize) -> Vec<i8> {
-    (from..from + len)
-        .map(|index| (noise(index) * 128.0) as i8)
-        .collect()
-}
-
-fn finish(element: Element, zero: i32) -> Finish {
-    let activation = match element {
-        Element::F32 => Activation::of(Function::Relu),
-        _ => Activation::NONE,
-    };
-    let (low, high) = if element == Element::U8 {
-        (0, 255)
-    } else {
-        (-128, 127)
-    };
-    Finish {
-        element,
-        bias: BIAS,
-        multiplier: MULTIPLIER,
-        activation,
-        zero,
-        low,
-        high,
-    }
-}
-
-fn relu(value: f32) -> f32 {
-    if value < 0.0 {
-        0.0
-    } else {
-        value
-    }
-}
-
-fn requantize(sum: i32, multiplier: f32, zero: i32) -> u8 {
-    ((sum as f32 * multiplier).round_ties_even() as i32 + zero).clamp(0, 255) as u8
-}
-
-/// Cuts `0..len` in two, the first part even.
-fn halves(len: u32) -> Vec<[u32; 2]> {
-    let middle = len / 2 / 2 * 2;
-    [[0, middle], [middle, len]]
-        .into_iter()
-        .filter(|[a, b]| a < b)
-        .collect()
-}
-
-fn dense_steps(op: &Dense, split: bool) -> Vec<Step> {
-    let blocks = op.columns.div_ceil(DENSE_BLOCK as u32);
-    if !split {
-        return vec![tile([0, op.rows], [0, blocks], [0, op.depth])];
-    }
-    let mut steps = Vec::new();
-    for rows in halves(op.rows) {
-        for columns in halves(blocks) {
-            steps.extend(
-                halves(op.depth)
-                    .into_iter()
-                    .map(|depth| tile(rows, columns, depth)),
-            );
-        }
-    }
-    steps
-}
-
-/// `[depth][column]` in the layout of [`Dense`].
-fn dense_layout<T: Copy>(weights: &[T], columns: usize, pair: usize, zero: T) -> Vec<T> {
-    let depth = weights.len() / columns;
-    let blocks = columns.div_ceil(DENSE_BLOCK);
-    let filled = depth.next_multiple_of(pair);
-    let mut out = vec![zero; blocks * DENSE_BLOCK * filled];
-    for k in 0..depth {
-        for c in 0..columns {
-            let block = c / DENSE_BLOCK * DENSE_BLOCK * filled;
-            let place = (k / pair * DENSE_BLOCK + c % DENSE_BLOCK) * pair + k % pair;
-            out[block + place] = weights[k * columns + c];
-        }
-    }
-    out
-}
-
-fn dense(rows: u32, columns: u32, depth: u32, x_element: Element, x_zero: i32, out: Element) -> Dense {
-    let (x, weights, sums) = (INPUT, WEIGHTS, SUMS);
-    Dense {
-        x,
-        weights,
-        out: OUT,
-        sums,
-        rows,
-        columns,
-        depth,
-        x_element,
-        x_zero,
-        finish: finish(out, 3),
+prop_compose! {
+    /// Dimensions, the sizes of tiles, and strides that say anything: repetitions, reversals, transpositions.
+    fn geometry()(
+        dims in prop::array::uniform6(1_u32..5),
+        size in prop::array::uniform6(1_u32..5),
+        strides in prop::array::uniform6(-40_i32..40),
+        wide in prop::bool::weighted(0.2),
+    ) -> ([u32; RANK], [u32; RANK], [i32; RANK]) {
+        let factor = if wide { 100 } else { 1 };
+        (dims, size, strides.map(|stride| if stride.abs() < 12 { stride / 6 } else { stride * factor }))
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn a_tensor_of_any_strides_is_loaded(
+        (dims, size, strides) in geometry(),
+        element in prop::sample::select(vec![Element::U8, Element::F32, Element::I64]),
+    ) {
+        let x = View { address: Y, element, strides };
+        let out = dense(OUT, Element::I64, dims);
+        let mut body = vec![instruction(Operation::Load, 0, 0, 0, 0)];
+        if element == Element::F32 {
+            body.push(instruction(Operation::ToInt, 1, 0, 0, 0));
+        }
+        let result = body.len() as u32 - 1;
+        let op = elementwise(dims, out, &[x], code(&body, result));
+        let mut host = Host::default();
+        let mut expected = Vec::new();
+        for index in indices(dims) {
+            let at = offset(&x, &index);
+            let value = at.rem_euclid(251);
+            let address = Y.wrapping_add_signed(at * i64::from(element.size()));
+            match element {
+                Element::U8 => host.put(address, &[value as u8]),
+                Element::F32 => host.put(address, &[value as f32]),
+                _ => host.put(address, &[value]),
+            }
+            expected.push(value);
+        }
+        host.run(op, &tiles(dims, size)).unwrap();
+        prop_assert_eq!(host.get::<i64>(OUT, expected.len()), expected);
+    }
 
     #[test]
-    fn a_dense_layer_of_f32_equals_its_definition_in_any_tiles(
-        rows in 1..4_u32, columns in 1..40_u32, depth in 1..300_u32, split: bool,
+    fn a_tensor_is_stored_by_any_strides(
+        (dims, size, _) in geometry(),
+        order in Just([0_usize, 1, 2, 3, 4, 5]).prop_shuffle(),
+        gaps in prop::array::uniform6(1_i32..3),
+        reversed in prop::array::uniform6(any::<bool>()),
     ) {
-        let (n, d) = (columns as usize, depth as usize);
-        let x = floats(1, rows as usize * d);
-        let weights = floats(5000, d * n);
-        let bias = floats(90_000, n);
+        // Any order of the dimensions, with gaps between them.
+        let mut strides = [0; RANK];
+        let mut stride = 1;
+        for axis in order {
+            stride *= gaps[axis];
+            strides[axis] = if reversed[axis] { -stride } else { stride };
+            stride *= dims[axis] as i32;
+        }
+        let x = dense(X, Element::F32, dims);
+        let out = View { address: OUT + (1 << 20), element: Element::F32, strides };
+        let all = indices(dims);
+        let values = floats(7, all.len());
         let mut host = Host::default();
-        host.put(INPUT, &x);
-        host.put(WEIGHTS, &dense_layout(&weights, n, 1, 0.0));
-        host.put(BIAS, &bias);
-        let op = dense(rows, columns, depth, Element::F32, 0, Element::F32);
-        host.run(op, &dense_steps(&op, split)).unwrap();
-        let expected: Vec<f32> = (0..rows as usize * n)
-            .map(|i| {
-                let (r, c) = (i / n, i % n);
-                relu((0..d).fold(0.0, |sum, k| sum + x[r * d + k] * weights[k * n + c]) + bias[c])
-            })
-            .collect();
+        host.put(X, &values);
+        let op = elementwise(dims, out, &[x], code(&[instruction(Operation::Load, 0, 0, 0, 0)], 0));
+        host.run(op, &tiles(dims, size)).unwrap();
+        for (index, value) in all.iter().zip(&values) {
+            let address = out.address.wrapping_add_signed(4 * offset(&out, index));
+            prop_assert_eq!(host.get::<f32>(address, 1), vec![*value]);
+        }
+        let written = host.bytes.keys().filter(|address| **address >= WORK).count();
+        prop_assert_eq!(written, 4 * values.len(), "nothing else is written");
+    }
+
+    #[test]
+    fn a_product_is_the_sum_in_ascending_order_in_any_tiles(
+        [batch, rows, columns, depth] in prop::array::uniform4(1_u32..40),
+        size in prop::array::uniform3(1_u32..40),
+        turned: [bool; 2],
+        packed: bool,
+    ) {
+        let batch = if packed { 1 } else { batch.min(3) };
+        let dims = [1, 1, batch, rows, columns, depth];
+        let (x_len, y_len) = ((batch * rows * depth) as usize, (batch * depth * columns) as usize);
+        let (x, y) = (floats(1, x_len), floats(2, y_len));
+        let strides = |turned: bool, height: u32, width: u32| match turned {
+            true => [1, height as i32],
+            false => [width as i32, 1],
+        };
+        let [x_m, x_k] = strides(turned[0], rows, depth);
+        let [y_k, y_n] = strides(turned[1] && !packed, depth, columns);
+        let view = |address, batch: u32, [m, n, k]: [i32; 3]| View {
+            address,
+            element: Element::F32,
+            strides: [0, 0, batch as i32, m, n, k],
+        };
+        let op = MatMul {
+            dims,
+            x: view(X, rows * depth, [x_m, 0, x_k]),
+            y: view(Y, depth * columns, [0, y_n, y_k]),
+            out: view(OUT, rows * columns, [columns as i32, 1, 0]),
+            sums: SUMS,
+            x_zero: 0,
+            y_zero: 0,
+            packed: u32::from(packed),
+            finish: Finish::NONE,
+        };
+        let mut host = Host::default();
+        host.put(X, &x);
+        if packed {
+            host.put(Y, &pack(&y, depth as usize, columns as usize));
+        } else {
+            host.put(Y, &y);
+        }
+        let size = [1, 1, 1, size[0], size[1].next_multiple_of(BLOCK as u32), size[2].next_multiple_of(2)];
+        host.run(op, &tiles(dims, size)).unwrap();
+        let mut expected = Vec::new();
+        for b in 0..batch as i32 {
+            for m in 0..rows as i32 {
+                for n in 0..columns as i32 {
+                    let product = |k: i32| {
+                        let x_at = b * (rows * depth) as i32 + m * x_m + k * x_k;
+                        let y_at = b * (depth * columns) as i32 + k * y_k + n * y_n;
+                        x[x_at as usize] * y[y_at as usize]
+                    };
+                    expected.push((0..depth as i32).fold(0.0, |sum, k| sum + product(k)));
+                }
+            }
+        }
         prop_assert_eq!(bits(&host.get(OUT, expected.len())), bits(&expected));
     }
 
     #[test]
-    fn a_quantized_dense_layer_equals_its_definition_in_any_tiles(
-        rows in 1..4_u32, columns in 1..40_u32, depth in 1..300_u32, x_zero in 0..255_i32, split: bool,
+    fn a_product_of_integers_is_exact_in_any_tiles(
+        [rows, columns, depth] in prop::array::uniform3(1_u32..40),
+        size in prop::array::uniform3(1_u32..40),
+        [x_zero, y_zero] in prop::array::uniform2(0_i32..256),
+        seed: u32,
     ) {
-        let (n, d) = (columns as usize, depth as usize);
-        let x: Vec<u8> = bytes(1, rows as usize * d).iter().map(|byte| *byte as u8).collect();
-        let weights = bytes(5000, d * n);
-        let bias: Vec<i32> = (0..n as i32).map(|c| c * 100 - 700).collect();
-        let multipliers: Vec<f32> = floats(70_000, n).iter().map(|m| m * 0.001).collect();
+        let dims = [1, 1, 1, rows, columns, depth];
+        let bytes = |seed, len: u32| floats(seed, len as usize).iter().map(|v| (v * 1e6) as i32 as u8).collect::<Vec<_>>();
+        let (x, y) = (bytes(seed, rows * depth), bytes(seed ^ 9, depth * columns));
+        let view = |address, element, [m, n, k]: [u32; 3]| View {
+            address,
+            element,
+            strides: [0, 0, 0, m as i32, n as i32, k as i32],
+        };
+        let op = MatMul {
+            dims,
+            x: view(X, Element::U8, [depth, 0, 1]),
+            y: view(Y, Element::U8, [0, 1, columns]),
+            out: view(OUT, Element::I32, [columns, 1, 0]),
+            sums: SUMS,
+            x_zero,
+            y_zero,
+            packed: 0,
+            finish: Finish::NONE,
+        };
         let mut host = Host::default();
-        host.put(INPUT, &x);
-        host.put(WEIGHTS, &dense_layout(&weights, n, 2, 0));
-        host.put(BIAS, &bias);
-        host.put(MULTIPLIER, &multipliers);
-        let op = dense(rows, columns, depth, Element::U8, x_zero, Element::U8);
-        host.run(op, &dense_steps(&op, split)).unwrap();
-        let expected: Vec<u8> = (0..rows as usize * n)
-            .map(|i| {
-                let (r, c) = (i / n, i % n);
-                let product = |k: usize| (i32::from(x[r * d + k]) - x_zero) * i32::from(weights[k * n + c]);
-                requantize((0..d).map(product).sum::<i32>() + bias[c], multipliers[c], 3)
-            })
-            .collect();
-        prop_assert_eq!(host.get::<u8>(OUT, expected.len()), expected);
-    }
-
-    #[test]
-    fn a_convolution_equals_its_definition_in_any_tiles(geometry in geometry(), split: bool, quantized: bool) {
-        let op = conv(&geometry, quantized);
-        let (inputs, outputs) = (op.channels_in as usize, op.channels_out as usize);
-        let window = &op.window;
-        let [height, width] = window.input.map(|n| n as usize);
-        let [out_height, out_width] = window.output.map(|n| n as usize);
-        let group_in = inputs / op.groups as usize;
-        let kernel = (window.kernel[0] * window.kernel[1]) as usize;
-        let x = bytes(1, inputs * height * width);
-        let weights = bytes(5000, outputs * group_in * kernel);
-        let bias: Vec<i32> = (0..outputs as i32).map(|c| c * 10 - 7).collect();
-        let multipliers: Vec<f32> = floats(70_000, outputs).iter().map(|m| m * 0.001).collect();
-        let mut host = Host::default();
-        if quantized {
-            host.put(INPUT, &x);
-            host.put(WEIGHTS, &weights);
-            host.put(BIAS, &bias);
-            host.put(MULTIPLIER, &multipliers);
-        } else {
-            host.put(INPUT, &scaled(&x));
-            host.put(WEIGHTS, &scaled(&weights));
-            host.put(BIAS, &bias.iter().map(|b| *b as f32 / 3.0).collect::<Vec<_>>());
-        }
-        host.run(op, &conv_steps(&op, split)).unwrap();
-        let (x_floats, weight_floats) = (scaled(&x), scaled(&weights));
-        for i in 0..outputs * out_height * out_width {
-            let (channel, y, x_at) = (i / out_width / out_height, i / out_width % out_height, i % out_width);
-            let group = channel / (outputs / op.groups as usize);
-            let mut sum = 0;
-            let mut float_sum = 0.0_f32;
-            for k in 0..group_in * kernel {
-                let (c, row, column) = (k / kernel, k % kernel / window.kernel[1] as usize, k % window.kernel[1] as usize);
-                let place = |axis: usize, at: usize, k: usize, len: usize| {
-                    let place = at * window.stride[axis] as usize + k * window.dilation[axis] as usize;
-                    place.checked_sub(window.padding[axis] as usize).filter(|place| *place < len)
+        host.put(X, &x);
+        host.put(Y, &y);
+        let size = [1, 1, 1, size[0], size[1].next_multiple_of(BLOCK as u32), size[2].next_multiple_of(2)];
+        host.run(op, &tiles(dims, size)).unwrap();
+        let mut expected = Vec::new();
+        for m in 0..rows {
+            for n in 0..columns {
+                let product = |k: u32| {
+                    let x = i32::from(x[(m * depth + k) as usize]) - x_zero;
+                    x * (i32::from(y[(k * columns + n) as usize]) - y_zero)
                 };
-                let at = place(0, y, row, height).zip(place(1, x_at, column, width));
-                let at = at.map(|(r, c2)| ((group * group_in + c) * height + r) * width + c2);
-                let w = channel * group_in * kernel + k;
-                sum += at.map_or(0, |at| i32::from(x[at]) - op.x_zero) * i32::from(weights[w]);
-                float_sum += at.map_or(0.0, |at| x_floats[at]) * weight_floats[w];
-            }
-            if quantized {
-                let expected = requantize(sum + bias[channel], multipliers[channel], 3);
-                prop_assert_eq!(host.get::<u8>(OUT + i as u64, 1)[0], expected);
-            } else {
-                let expected = relu(float_sum + bias[channel] as f32 / 3.0);
-                let actual = host.get::<f32>(OUT + 4 * i as u64, 1)[0];
-                prop_assert_eq!(actual.to_bits(), expected.to_bits());
+                expected.push((0..depth).map(product).sum::<i32>());
             }
         }
+        prop_assert_eq!(host.get::<i32>(OUT, expected.len()), expected);
     }
 
     #[test]
-    fn a_pool_equals_its_definition_in_any_tiles(geometry in geometry(), split: bool, reduction in 0..4_u32) {
-        let reduction = <Reduction as Field>::get(&reduction.to_le_bytes()).unwrap();
-        let window = conv(&geometry, false).window;
-        let channels = 3;
-        let [height, width] = window.input;
-        let x = floats(1, (channels * height * width) as usize);
+    fn a_convolution_is_the_sum_in_ascending_order_in_any_tiles(
+        [group_in, group_out, groups] in prop::array::uniform3(1_u32..4),
+        [height, width] in prop::array::uniform2(1_u32..9),
+        kernel in prop::array::uniform2(1_u32..4),
+        stride in prop::array::uniform2(1_u32..3),
+        dilation in prop::array::uniform2(1_u32..3),
+        padding in prop::array::uniform2(0_u32..3),
+        [channels, rows, depth] in prop::array::uniform3(1_u32..6),
+    ) {
+        let out = |axis: usize, len: u32| {
+            let room = (len + 2 * padding[axis]).checked_sub((kernel[axis] - 1) * dilation[axis] + 1);
+            room.map_or(0, |room| room / stride[axis] + 1)
+        };
+        let output = [out(0, height), out(1, width)];
+        prop_assume!(output[0] > 0 && output[1] > 0);
+        let (channels_in, channels_out) = (group_in * groups, group_out * groups);
+        let op = Conv {
+            x: X,
+            weights: Y,
+            out: OUT,
+            sums: SUMS,
+            channels_in,
+            channels_out,
+            groups,
+            x_element: Element::F32,
+            x_zero: 0,
+            weights_element: Element::F32,
+            weights_zero: 0,
+            out_element: Element::F32,
+            batch: 2,
+            window: Window { input: [height, width], output, kernel, stride, dilation, padding, padding_after: padding },
+            finish: Finish::NONE,
+        };
+        let x = floats(3, (2 * channels_in * height * width) as usize);
+        let weights = floats(4, (channels_out * group_in * kernel[0] * kernel[1]) as usize);
         let mut host = Host::default();
-        host.put(INPUT, &x);
-        let op = Pool { x: INPUT, out: OUT, element: Element::F32, reduction, window };
-        let rows = if split { halves(window.output[0]) } else { vec![[0, window.output[0]]] };
-        let steps: Vec<Step> = rows.into_iter().map(|rows| tile(rows, [0, channels], [0, 0])).collect();
+        host.put(X, &x);
+        host.put(Y, &weights);
+        // A part of a group, or whole ones.
+        let channels = if channels < group_out { channels } else { channels / group_out * group_out };
+        let mut steps = Vec::new();
+        for image in 0..2 {
+            for group in 0..if channels < group_out { groups } else { 1 } {
+                let all = if channels < group_out { group_out } else { channels_out };
+                let tiles = tiles([1, all, output[0], group_in, 1, 1], [1, channels, rows, if channels > group_out { group_in } else { depth }, 1, 1]);
+                steps.extend(tiles.into_iter().map(|tile| {
+                    let at = |[n, c, y, d, ..]: [u32; RANK]| [image + n, group * all + c, y, d, 0, 0];
+                    step(at(tile.from), at(tile.to))
+                }));
+            }
+        }
         host.run(op, &steps).unwrap();
-        let outputs = window.output[0] * window.output[1];
-        for i in 0..channels * outputs {
-            let (channel, y, at) = (i / outputs, i % outputs / window.output[1], i % window.output[1]);
-            let mut under = Vec::new();
-            for row in 0..window.kernel[0] {
-                for column in 0..window.kernel[1] {
-                    let r = (y * window.stride[0] + row * window.dilation[0]).wrapping_sub(window.padding[0]);
-                    let c = (at * window.stride[1] + column * window.dilation[1]).wrapping_sub(window.padding[1]);
-                    if r < height && c < width {
-                        under.push(x[((channel * height + r) * width + c) as usize]);
+        let pixel = |n: u32, c: u32, y: i64, x_at: i64| {
+            let inside = (0..i64::from(height)).contains(&y) && (0..i64::from(width)).contains(&x_at);
+            let at = (n * channels_in + c) as i64 * i64::from(height * width) + y * i64::from(width) + x_at;
+            if inside { x[at as usize] } else { 0.0 }
+        };
+        let mut expected = Vec::new();
+        for (n, o) in (0..2).flat_map(|n| (0..channels_out).map(move |o| (n, o))) {
+            for (oy, ox) in (0..output[0]).flat_map(|y| (0..output[1]).map(move |x| (y, x))) {
+                let mut sum = 0.0_f32;
+                for c in 0..group_in {
+                    for (ky, kx) in (0..kernel[0]).flat_map(|y| (0..kernel[1]).map(move |x| (y, x))) {
+                        let y = i64::from(oy * stride[0] + ky * dilation[0]) - i64::from(padding[0]);
+                        let x_at = i64::from(ox * stride[1] + kx * dilation[1]) - i64::from(padding[1]);
+                        let weight = ((o * group_in + c) * kernel[0] + ky) * kernel[1] + kx;
+                        sum += weights[weight as usize] * pixel(n, o / group_out * group_in + c, y, x_at);
                     }
                 }
-            }
-            let sum = under.iter().fold(0.0, |sum, value| sum + value);
-            let expected = match reduction {
-                Reduction::Max if under.is_empty() => 0.0,
-                Reduction::Max => under.iter().copied().fold(f32::MIN, f32::max),
-                Reduction::Mean => sum / under.len() as f32,
-                Reduction::MeanWithPadding => sum / (window.kernel[0] * window.kernel[1]) as f32,
-                Reduction::Sum => sum,
-            };
-            let actual = host.get::<f32>(OUT + 4 * u64::from(i), 1)[0];
-            prop_assert!(actual.to_bits() == expected.to_bits() || actual.is_nan() && expected.is_nan());
-        }
-    }
-}
-
-#[test]
-fn a_convolution_that_sees_only_padding_gives_the_bias() {
-    let geometry = Geometry {
-        groups: 1,
-        group_in: 2,
-        group_out: 1,
-        input: [1, 1],
-        kernel: [1, 1],
-        stride: [1, 3],
-        dilation: [1, 1],
-        padding: [0, 2],
-        padding_after: [0, 0],
-        x_zero: 0,
-    };
-    let op = conv(&geometry, false);
-    let mut host = Host::default();
-    host.put(INPUT, &[5.0_f32, 6.0]);
-    host.put(WEIGHTS, &[1.0_f32, 1.0]);
-    host.put(BIAS, &[0.25_f32]);
-    host.run(op, &conv_steps(&op, false)).unwrap();
-    assert_eq!(host.get::<f32>(OUT, 1), [0.25]);
-}
-
-fn scaled(values: &[i8]) -> Vec<f32> {
-    values.iter().map(|value| f32::from(*value) / 77.0).collect()
-}
-
-#[derive(Clone, Debug)]
-struct Geometry {
-    groups: u32,
-    group_in: u32,
-    group_out: u32,
-    input: [u32; 2],
-    kernel: [u32; 2],
-    stride: [u32; 2],
-    dilation: [u32; 2],
-    /// Above and left of the image.
-    padding: [u32; 2],
-    /// Below and right of it.
-    padding_after: [u32; 2],
-    x_zero: i32,
-}
-
-prop_compose! {
-    fn geometry()(
-        groups in 1..4_u32, group_in in 1..5_u32, group_out in 1..4_u32,
-        input in [1..9_u32, 1..9_u32], kernel in [1..4_u32, 1..4_u32], stride in [1..4_u32, 1..4_u32],
-        dilation in [1..3_u32, 1..3_u32], padding in [0..3_u32, 0..3_u32],
-        padding_after in [0..3_u32, 0..3_u32], x_zero in -20..20_i32,
-    ) -> Geometry {
-        Geometry { groups, group_in, group_out, input, kernel, stride, dilation, padding, padding_after, x_zero }
-    }
-}
-
-fn conv(geometry: &Geometry, quantized: bool) -> Conv {
-    let Geometry {
-        groups,
-        input,
-        kernel,
-        stride,
-        dilation,
-        padding,
-        padding_after,
-        ..
-    } = *geometry;
-    let output = [0, 1].map(|axis| {
-        let reach = (kernel[axis] - 1) * dilation[axis] + 1;
-        (input[axis] + padding[axis] + padding_after[axis]).saturating_sub(reach) / stride[axis] + 1
-    });
-    Conv {
-        x: INPUT,
-        weights: WEIGHTS,
-        out: OUT,
-        sums: SUMS,
-        channels_in: groups * geometry.group_in,
-        channels_out: groups * geometry.group_out,
-        groups,
-        x_element: if quantized { Element::I8 } else { Element::F32 },
-        x_zero: if quantized { geometry.x_zero } else { 0 },
-        window: Window {
-            input,
-            output,
-            kernel,
-            stride,
-            dilation,
-            padding,
-        },
-        finish: finish(if quantized { Element::U8 } else { Element::F32 }, 3),
-    }
-}
-
-fn conv_steps(op: &Conv, split: bool) -> Vec<Step> {
-    let depth = op.channels_in / op.groups;
-    let rows = op.window.output[0];
-    if !split {
-        return vec![tile([0, rows], [0, op.channels_out], [0, depth])];
-    }
-    let group_out = op.channels_out / op.groups;
-    let mut steps = Vec::new();
-    for rows in halves(rows) {
-        for group in 0..op.groups {
-            for [a, b] in halves(group_out) {
-                let columns = [group * group_out + a, group * group_out + b];
-                steps.extend(halves(depth).into_iter().map(|depth| tile(rows, columns, depth)));
+                expected.push(sum);
             }
         }
+        prop_assert_eq!(bits(&host.get(OUT, expected.len())), bits(&expected));
     }
-    steps
-}
 
-#[test]
-fn an_elementwise_function_reads_and_writes_quantized_tensors() {
-    let mut host = Host::default();
-    host.put(INPUT, &[0.5_f32, -0.5, 1.5, 2.5, 1000.0, -1000.0, f32::NAN]);
-    let to = Quantization {
-        element: Element::U8,
-        scale: 1.0,
-        zero: 10,
-    };
-    let op = Map {
-        x: INPUT,
-        out: OUT,
-        from: Quantization::F32,
-        to,
-        activation: Activation::NONE,
-    };
-    host.run(op, &[tile([0, 3], [0, 0], [0, 0]), tile([3, 6], [0, 0], [0, 0])])
-        .unwrap();
-    assert_eq!(host.get::<u8>(OUT, 6), [10, 10, 12, 12, 255, 0]);
-    let from = Quantization {
-        element: Element::U8,
-        scale: 0.25,
-        zero: 10,
-    };
-    let op = Map {
-        x: OUT,
-        out: SUMS,
-        from,
-        to: Quantization::F32,
-        activation: Activation::of(Function::Neg),
-    };
-    host.run(op, &[tile([2, 6], [0, 0], [0, 0])]).unwrap();
-    assert_eq!(host.get::<f32>(SUMS, 6), [0.0, 0.0, -0.5, -0.5, -61.25, 2.5]);
-}
-
-#[test]
-fn a_function_of_two_tensors_repeats_the_smaller_in_any_tiles() {
-    let x = floats(0, 24);
-    let y = floats(100, 3);
-    for size in [1, 5, 24] {
-        let mut host = Host::default();
-        host.put(INPUT, &x);
-        host.put(WEIGHTS, &y);
-        let (operation, activation) = (Operation::Sub, Activation::NONE);
-        let (x_at, y_at) = (INPUT, WEIGHTS);
-        let op = Zip {
-            x: x_at,
-            y: y_at,
-            out: OUT,
-            operation,
-            swapped: 1,
-            inner: 4,
-            period: 3,
-            activation,
+    #[test]
+    fn the_greatest_elements_come_in_their_order(values in prop::collection::vec(-9_i64..9, 1..60), count in 1_usize..60, largest: bool) {
+        let count = count.min(values.len());
+        let dims = [1, 1, 1, 1, 1, values.len() as u32];
+        let view = |address| View { address, element: Element::I64, strides: [0, 0, 0, 0, 0, 1] };
+        let op = TopK {
+            dims,
+            kept: 5,
+            count: count as u32,
+            largest: u32::from(largest),
+            x: view(X),
+            values: view(OUT),
+            indices: view(SUMS),
         };
-        let steps: Vec<Step> = (0..24)
-            .step_by(size)
-            .map(|i| tile([i, 24.min(i + size as u32)], [0, 0], [0, 0]))
-            .collect();
-        host.run(op, &steps).unwrap();
-        let expected: Vec<f32> = x.iter().enumerate().map(|(i, x)| y[i / 4 % 3] - x).collect();
-        assert_eq!(bits(&host.get(OUT, 24)), bits(&expected));
+        let mut host = Host::default();
+        host.put(X, &values);
+        host.run(op, &[step([0; RANK], dims)]).unwrap();
+        let mut order: Vec<i64> = (0..values.len() as i64).collect();
+        order.sort_by_key(|at| if largest { -values[*at as usize] } else { values[*at as usize] });
+        order.truncate(count);
+        prop_assert_eq!(host.get::<i64>(SUMS, count), order.clone());
+        let best: Vec<i64> = order.iter().map(|at| values[*at as usize]).collect();
+        prop_assert_eq!(host.get::<i64>(OUT, count), best);
+    }
+
+    #[test]
+    fn no_operator_makes_a_step_panic(kind in 0_u32..11, seed in prop::collection::vec(0_u8..6, Op::LEN), wild in prop::collection::vec((4..Op::LEN, any::<u8>()), 0..6), from: [u8; RANK], len: [u8; RANK]) {
+        let mut record: [u8; Op::LEN] = seed.try_into().unwrap();
+        record.iter_mut().enumerate().filter(|(at, _)| at % 4 != 0).for_each(|(_, byte)| *byte = 0);
+        wild.iter().for_each(|(at, byte)| record[*at] = *byte);
+        record[..4].copy_from_slice(&kind.to_le_bytes());
+        if let Ok(op) = Op::decode(&record) {
+            let from = from.map(|at| u32::from(at % 3));
+            let to = core::array::from_fn(|axis| from[axis] + u32::from(len[axis] % 6));
+            let _ = Host::default().run(op, &[step(from, to)]);
+        }
+    }
+}
+
+/// Weights in blocks of columns.
+fn pack(weights: &[f32], depth: usize, columns: usize) -> Vec<f32> {
+    let mut packed = vec![0.0; columns.div_ceil(BLOCK) * depth * BLOCK];
+    for k in 0..depth {
+        for column in 0..columns {
+            packed[(column / BLOCK * depth + k) * BLOCK + column % BLOCK] = weights[k * columns + column];
+        }
+    }
+    packed
+}
+
+#[test]
+fn rows_are_reduced_and_normalized_along_any_dimension() {
+    // Two blocks of three values, each in two columns; rows run along the middle.
+    let x = [0.0, 5.0, 1.0, 4.0, 2.0, 3.0, 7.0, 1.0, 7.0, 1.0, 6.0, 1.0_f32];
+    let dims = [1, 1, 1, 2, 2, 3];
+    let x_view = View {
+        address: X,
+        element: Element::F32,
+        strides: [0, 0, 0, 6, 1, 2],
+    };
+    let out = |element| View {
+        address: OUT,
+        element,
+        strides: [0, 0, 0, 2, 1, 0],
+    };
+    let reduced = |reduction, element| {
+        let mut host = Host::default();
+        host.put(X, &x);
+        let op = Reduce {
+            dims,
+            kept: 5,
+            reduction,
+            x: x_view,
+            out: out(element),
+        };
+        host.run(op, &tiles([1, 1, 1, 2, 2, 3], [1, 1, 1, 1, 1, 3]))
+            .unwrap();
+        host
+    };
+    let floats = |reduction| reduced(reduction, Element::F32).get::<f32>(OUT, 4);
+    assert_eq!(floats(Reduction::Sum), [3.0, 12.0, 20.0, 3.0]);
+    assert_eq!(floats(Reduction::Product), [0.0, 60.0, 294.0, 1.0]);
+    assert_eq!(floats(Reduction::Max), [2.0, 5.0, 7.0, 1.0]);
+    assert_eq!(floats(Reduction::Min), [0.0, 3.0, 6.0, 1.0]);
+    let integers = |reduction| reduced(reduction, Element::I64).get::<i64>(OUT, 4);
+    assert_eq!(integers(Reduction::ArgMax), [2, 0, 0, 0]);
+    assert_eq!(integers(Reduction::LastArgMax), [2, 0, 1, 2]);
+    assert_eq!(integers(Reduction::ArgMin), [0, 2, 2, 0]);
+    assert_eq!(integers(Reduction::LastArgMin), [0, 2, 2, 2]);
+    for (normalization, expected) in [
+        (Normalization::Softmax, [0.090_030_57, 0.665_241, 0.244_728_48]),
+        (Normalization::LogSoftmax, [-2.407_606, -0.407_606, -1.407_606]),
+        (Normalization::Standard, [-1.224_744_9, 1.224_744_9, 0.0]),
+        (Normalization::RootMeanSquare, [0.0, 0.774_596_7, 1.549_193_4]),
+    ] {
+        let mut host = Host::default();
+        host.put(X, &x);
+        let absent = View {
+            address: ABSENT,
+            ..View::NONE
+        };
+        let op = Normalize {
+            dims,
+            kept: 5,
+            normalization,
+            epsilon: 0.0,
+            x: x_view,
+            out: View {
+                address: OUT,
+                ..x_view
+            },
+            scale: absent,
+            bias: absent,
+        };
+        host.run(op, &tiles(dims, [1, 1, 1, 2, 1, 3])).unwrap();
+        let values = host.get::<f32>(OUT, 12);
+        let mut row = [values[0], values[2], values[4]];
+        if normalization != Normalization::RootMeanSquare {
+            row.swap(1, 2);
+            assert!((row[0] - expected[0]).abs() < 1e-5, "{normalization:?}: {row:?}");
+        } else {
+            assert!(
+                row.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5),
+                "{row:?}"
+            );
+        }
     }
 }
 
 #[test]
-fn softmax_and_argmax_run_along_a_middle_axis() {
-    // Two blocks of three values, each in two columns.
-    let x = [0.0, 5.0, 1.0, 4.0, 2.0, 3.0, 7.0, 1.0, 7.0, 1.0, 6.0, 1.0_f32];
+fn rows_are_found_by_their_numbers_and_put_back() {
+    let x: Vec<f32> = (0..24).map(|value| value as f32).collect();
     let mut host = Host::default();
-    host.put(INPUT, &x);
-    let step = tile([0, 2], [0, 0], [0, 0]);
-    host.run(
-        ArgMax {
-            x: INPUT,
-            out: SUMS,
-            len: 3,
-            inner: 2,
-        },
-        &[step],
-    )
-    .unwrap();
-    assert_eq!(host.get::<i64>(SUMS, 4), [2, 0, 0, 0]);
-    host.run(
-        Softmax {
-            x: INPUT,
-            out: OUT,
-            len: 3,
-            inner: 2,
-        },
-        &[step],
-    )
-    .unwrap();
-    let values = host.get::<f32>(OUT, 12);
-    let sums = [[0, 2, 4], [1, 3, 5], [6, 8, 10], [7, 9, 11]]
-        .map(|places| places.map(|i| values[i]).iter().sum::<f32>());
-    assert!(sums.iter().all(|sum| (sum - 1.0).abs() < 1e-6), "{sums:?}");
-    assert!((values[4] / values[2] - 1.0_f32.exp()).abs() < 1e-5);
+    host.put(X, &x);
+    host.put(Y, &[2_i64, -1, 0, 2]);
+    let op = Take {
+        x: X,
+        indices: Y,
+        out: OUT,
+        outer: 2,
+        count: 4,
+        len: 3,
+        row: 16,
+    };
+    host.run(op, &tiles([2, 4, 16, 1, 1, 1], [1, 3, 8, 1, 1, 1]))
+        .unwrap();
+    let row = |at: usize| x[4 * at..][..4].to_vec();
+    let expected = [2, 2, 0, 2, 5, 5, 3, 5].map(row).concat();
+    assert_eq!(host.get::<f32>(OUT, 32), expected);
+    host.put(Y, &[3_i64]);
+    assert_eq!(
+        host.run(op, &[step([0; RANK], [1, 1, 16, 1, 1, 1])]),
+        Err(Fault::OutOfRange)
+    );
+
+    host.put(Y, &[1_i64, -1, 1]);
+    host.put(OUT, &[0.0_f32; 6]);
+    let op = Put {
+        x: X,
+        indices: Y,
+        out: OUT,
+        count: 3,
+        len: 3,
+        row: 2,
+        element: Element::F32,
+        scattering: Scattering::Add,
+    };
+    host.run(op, &tiles([3, 1, 1, 1, 1, 1], [2, 1, 1, 1, 1, 1]))
+        .unwrap();
+    assert_eq!(host.get::<f32>(OUT, 6), [0.0, 0.0, 4.0, 6.0, 2.0, 3.0]);
 }
 
-/// A plan that copies four bytes of input to the output.
-fn copy_plan() -> Host {
-    let op = Op::from(Output {
-        x: INPUT,
-        out: OUTPUT,
-        len: 4,
-        halt: 4,
-    });
-    let mut step = [0; 32];
-    tile([0, 0], [0, 0], [0, 0]).put(&mut step);
+#[test]
+fn an_instruction_that_breaks_a_rule_is_a_fault() {
+    let dims = [1, 1, 1, 1, 1, 4];
+    let view = dense(OUT, Element::F32, dims);
+    let run = |instructions: &[Instruction], result| {
+        let op = elementwise(dims, view, &[view], code(instructions, result));
+        Host::default().run(op, &[step([0; RANK], dims)])
+    };
+    assert_eq!(run(&[instruction(Operation::Load, 0, 0, 0, 0)], 0), Ok(()));
+    for broken in [
+        instruction(Operation::Load, 0, 1, 0, 0),
+        instruction(Operation::Load, 8, 0, 0, 0),
+        instruction(Operation::Add, 0, 0, 1, 0),
+        instruction(Operation::Exp, 0, 9, 0, 0),
+        instruction(Operation::Narrow, 0, 1, 0, 4),
+        instruction(Operation::Select, 0, 1, 2, 200),
+    ] {
+        assert_eq!(run(&[broken], 0), Err(Fault::BadCode), "{broken:?}");
+    }
+    assert_eq!(run(&[], 8), Err(Fault::BadCode));
+}
+
+/// A plan that halts at once.
+fn halting_plan() -> Host {
+    let mut record = [0; Step::LEN];
+    step([0; RANK], [0; RANK]).put(&mut record);
     let header = Header {
         input_len: 4,
         ops: 1,
@@ -564,57 +638,29 @@ fn copy_plan() -> Host {
         ..Host::default()
     };
     host.write(0, &header.encode());
-    host.write(4096, &op.encode());
-    host.write(8192, &step);
-    host.put(INPUT, &[7_u8, 8, 9, 10]);
+    host.write(4096, &Op::from(Halt { len: 4 }).encode());
+    host.write(8192, &record);
     host
 }
 
-fn run_first(host: &mut Host, pc: u64) -> Result<Next, Fault> {
+fn run_at(host: &mut Host, pc: u64) -> Result<Next, Fault> {
     run_step(host, &mut vec![0; ARENA_WORDS], pc)
 }
 
 #[test]
-fn the_last_step_copies_the_output_and_halts() {
-    let mut host = copy_plan();
-    assert_eq!(run_first(&mut host, 0), Ok(Next::Halt(4)));
-    assert_eq!(host.get::<u8>(OUTPUT, 4), [7, 8, 9, 10]);
+fn the_last_step_halts() {
+    assert_eq!(run_at(&mut halting_plan(), 0), Ok(Next::Halt(4)));
 }
 
 #[test]
 fn a_step_that_the_plan_does_not_have_is_a_fault() {
-    assert_eq!(run_first(&mut copy_plan(), 1), Err(Fault::OutOfPlan));
-    assert_eq!(run_first(&mut copy_plan(), u64::MAX), Err(Fault::OutOfPlan));
+    assert_eq!(run_at(&mut halting_plan(), 1), Err(Fault::OutOfPlan));
+    assert_eq!(run_at(&mut halting_plan(), u64::MAX), Err(Fault::OutOfPlan));
 }
 
 #[test]
 fn an_input_of_another_length_is_a_fault() {
-    let mut host = copy_plan();
+    let mut host = halting_plan();
     host.input_len = 5;
-    assert_eq!(run_first(&mut host, 0), Err(Fault::InputLength));
-}
-
-#[test]
-fn a_tile_that_exceeds_the_arena_is_a_fault() {
-    let op = Map {
-        x: INPUT,
-        out: OUT,
-        from: Quantization::F32,
-        to: Quantization::F32,
-        activation: Activation::NONE,
-    };
-    let step = tile([0, ARENA as u32 / 4 + 1], [0, 0], [0, 0]);
-    assert_eq!(Host::default().run(op, &[step]), Err(Fault::OutOfArena));
-}
-
-#[test]
-fn a_tile_outside_its_operator_is_a_fault() {
-    let op = dense(2, 16, 8, Element::F32, 0, Element::F32);
-    for step in [
-        tile([0, 3], [0, 1], [0, 8]),
-        tile([0, 2], [0, 2], [0, 8]),
-        tile([1, 0], [0, 1], [0, 8]),
-    ] {
-        assert_eq!(Host::default().run(op, &[step]), Err(Fault::BadTile));
-    }
+    assert_eq!(run_at(&mut host, 0), Err(Fault::InputLength));
 }

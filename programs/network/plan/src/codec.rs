@@ -11,8 +11,8 @@ pub enum DecodeError {
     UnknownVersion,
     /// An operator's kind is none of the known ones.
     UnknownOperator,
-    /// An activation's kind is none of the known ones.
-    UnknownActivation,
+    /// An instruction's operation is none of the known ones.
+    UnknownOperation,
     /// An element type is none of the known ones.
     UnknownElement,
     /// A selector inside an operator has no meaning.
@@ -47,20 +47,20 @@ macro_rules! number {
     )*};
 }
 
-number!(u32, i32, u64, f32);
+number!(u8, u32, i32, u64, f32);
 
-impl<const N: usize> Field for [u32; N] {
-    const LEN: usize = 4 * N;
+impl<T: Field, const N: usize> Field for [T; N] {
+    const LEN: usize = T::LEN * N;
     fn put(self, bytes: &mut [u8]) {
-        for (value, bytes) in self.into_iter().zip(bytes.chunks_exact_mut(4)) {
+        for (value, bytes) in self.into_iter().zip(bytes.chunks_exact_mut(T::LEN)) {
             value.put(bytes);
         }
     }
     fn get(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut values = [T::get(bytes)?; N];
         let bytes = bytes.get(..Self::LEN).ok_or(DecodeError::Truncated)?;
-        let mut values = [0; N];
-        for (value, bytes) in values.iter_mut().zip(bytes.chunks_exact(4)) {
-            *value = u32::get(bytes)?;
+        for (value, bytes) in values.iter_mut().zip(bytes.chunks_exact(T::LEN)) {
+            *value = T::get(bytes)?;
         }
         Ok(values)
     }
@@ -68,12 +68,14 @@ impl<const N: usize> Field for [u32; N] {
 
 /// Defines a struct whose fields are written one after the other, in the order of their declaration.
 macro_rules! record {
-    ($(#[$doc:meta])* pub struct $name:ident { $($(#[$field_doc:meta])* pub $field:ident: $ty:ty,)* }) => {
+    ($(#[$doc:meta])* pub struct $name:ident $(<const $n:ident: usize>)? {
+        $($(#[$field_doc:meta])* pub $field:ident: $ty:ty,)*
+    }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq)]
-        pub struct $name { $($(#[$field_doc])* pub $field: $ty,)* }
+        pub struct $name $(<const $n: usize>)? { $($(#[$field_doc])* pub $field: $ty,)* }
 
-        impl $crate::Field for $name {
+        impl $(<const $n: usize>)? $crate::Field for $name $(<$n>)? {
             const LEN: usize = 0 $(+ <$ty as $crate::Field>::LEN)*;
             fn put(self, bytes: &mut [u8]) {
                 let mut at = 0;
@@ -87,35 +89,40 @@ macro_rules! record {
                 let mut rest = bytes;
                 $(
                     let $field = <$ty as $crate::Field>::get(rest)?;
-                    rest = &rest[<$ty as $crate::Field>::LEN..];
+                    rest = rest.get(<$ty as $crate::Field>::LEN..).unwrap_or_default();
                 )*
                 let _ = rest;
                 Ok(Self { $($field),* })
             }
         }
 
-        impl $crate::Record for $name {}
+        impl $(<const $n: usize>)? $crate::Record for $name $(<$n>)? {}
     };
 }
 pub(crate) use record;
 
-/// Defines an enum that is written as a u32.
+/// Defines an enum that is written as a number.
 macro_rules! selector {
-    ($(#[$doc:meta])* pub enum $name:ident else $error:ident {
+    ($(#[$doc:meta])* pub enum $name:ident: $number:ident else $error:ident {
         $($(#[$variant_doc:meta])* $variant:ident = $code:literal,)*
     }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[repr(u32)]
+        #[repr($number)]
         pub enum $name { $($(#[$variant_doc])* $variant = $code,)* }
 
+        impl $name {
+            /// Every one.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+        }
+
         impl $crate::Field for $name {
-            const LEN: usize = 4;
+            const LEN: usize = core::mem::size_of::<$number>();
             fn put(self, bytes: &mut [u8]) {
-                (self as u32).put(bytes);
+                (self as $number).put(bytes);
             }
             fn get(bytes: &[u8]) -> Result<Self, $crate::DecodeError> {
-                match u32::get(bytes)? {
+                match $number::get(bytes)? {
                     $($code => Ok(Self::$variant),)*
                     _ => Err($crate::DecodeError::$error),
                 }

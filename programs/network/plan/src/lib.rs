@@ -7,8 +7,8 @@
 //! offset                what                       size
 //! 0                     [Header]                   64 bytes
 //! as operators say      weights, biases, scales
-//! header.ops_offset     operator table: [Op]       256 bytes each
-//! header.steps_offset   step table: [Step]         32 bytes each, step `pc` at 32 * pc
+//! header.ops_offset     operator table: [Op]       512 bytes each
+//! header.steps_offset   step table: [Step]         64 bytes each, step `pc` at 64 * pc
 //! ```
 //!
 //! The tables begin on a chunk border, so no record straddles two chunks: a step reads the header's chunk, one chunk
@@ -16,20 +16,21 @@
 //!
 //! # Tensors
 //!
-//! A tensor is dense, in ONNX's own order (row-major; images as batch, channel, row, column), so a reshape costs
-//! nothing. An operator names a tensor by the byte address of its first element, in any region. Addresses are those of
-//! the step machine: `params` from 0, `input` from [`INPUT`], `work` from [`WORK`], `output` from [`OUTPUT`]. The
-//! model's inputs lie one after the other from the start of `input`, its outputs from the start of `output`.
+//! An operator names a tensor by the byte address of its first element, in any region, and mostly by its strides: a
+//! [`View`]. So a transposition, a slice, a reversal or a repetition of a tensor costs nothing, and a reshape of a dense
+//! one neither. Addresses are those of the step machine: `params` from 0, `input` from [`INPUT`], `work` from [`WORK`],
+//! `output` from [`OUTPUT`]. The model's inputs lie one after the other from the start of `input`, its outputs from the
+//! start of `output`, dense, in ONNX's own order (row-major; images as batch, channel, row, column).
 //!
 //! # Steps and tiles
 //!
 //! One step computes one tile of one operator; [`Step`] says which. The next step is `pc + 1`. The last step is one of
-//! operator [`Output`], which halts.
+//! operator [`Halt`].
 //!
 //! # Arithmetic
 //!
 //! f32 operators follow IEEE 754 in round-to-nearest-even; products are rounded before they are added (no fused
-//! multiply-add). A dense or convolutional sum starts at +0.0 and adds its products one at a time in ascending order
+//! multiply-add). The sum of a matrix product or a convolution starts at +0.0 and adds its products one at a time in ascending order
 //! of the reduced index (input channel, kernel row, kernel column); the bias is added last. The SIMD lanes run over
 //! independent outputs, so no sum is ever split over lanes: tiling, lane width and target change no bit.
 //! Quantized sums are exact i32; they become `round_half_even(clamp(sum * multiplier))` as in onnxruntime.
@@ -39,9 +40,13 @@
 
 mod codec;
 mod ops;
+mod steps;
+mod views;
 
 pub use codec::{DecodeError, Field, Record};
 pub use ops::*;
+pub use steps::*;
+pub use views::*;
 
 /// First byte address of the `input` region.
 pub const INPUT: u64 = 1 << 40;
@@ -59,14 +64,16 @@ pub const OUTPUT_MAX: usize = 16 * 1024;
 pub const INPUT_MAX: usize = 64 * 1024;
 /// Bytes of the buffer in which the program holds a tile: its operands, its columns and its result together.
 pub const ARENA: usize = 472 * 1024;
-/// Bytes of weights of a dense tile that the program holds at a time.
-pub const DENSE_SLICE: usize = 16 * 1024;
-/// Outputs that a dense kernel computes side by side; dense weights are laid out in blocks of this many.
-pub const DENSE_BLOCK: usize = 16;
-/// Output pixels that a convolution kernel computes side by side.
-pub const CONV_BLOCK: usize = 16;
+/// Bytes of the right operand of a matrix product that the program holds at a time.
+pub const SLICE: usize = 16 * 1024;
+/// Columns of a matrix product, or pixels of a convolution, that are computed side by side.
+pub const BLOCK: usize = 16;
+/// Elements that an elementwise program computes at a time.
+pub const ELEMENTS: usize = 256;
+/// Dimensions of an operator; those that a tensor has not are 1, and come first.
+pub const RANK: usize = 6;
 
 /// The first bytes of a plan.
 pub const MAGIC: [u8; 8] = *b"ASSAYNET";
 /// The only version of the format.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;

@@ -1,234 +1,188 @@
-//! The header, the steps and the operators of a plan.
+//! The operators of a plan.
 
 use crate::codec::{record, selector, DecodeError, Field};
-use crate::{MAGIC, VERSION};
+use crate::views::{Code, Element, View};
+use crate::RANK;
 
-/// The start of a plan.
-///
-/// ```text
-///  0  8  magic "ASSAYNET"
-///  8  4  version
-/// 12  4  input_len
-/// 16  4  ops
-/// 20  4  steps
-/// 24  8  ops_offset
-/// 32  8  steps_offset
-/// 40 24  zero
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Header {
-    /// Bytes that the model's inputs have together; the first step traps on any other length.
-    pub input_len: u32,
-    /// Number of operators.
-    pub ops: u32,
-    /// Number of steps.
-    pub steps: u32,
-    /// Byte address of the operator table.
-    pub ops_offset: u64,
-    /// Byte address of the step table.
-    pub steps_offset: u64,
-}
-
-impl Header {
-    /// Bytes of a header.
-    pub const LEN: usize = 64;
-
-    /// The header's bytes.
-    pub fn encode(&self) -> [u8; Self::LEN] {
-        let mut bytes = [0; Self::LEN];
-        bytes[..8].copy_from_slice(&MAGIC);
-        VERSION.put(&mut bytes[8..]);
-        self.input_len.put(&mut bytes[12..]);
-        self.ops.put(&mut bytes[16..]);
-        self.steps.put(&mut bytes[20..]);
-        self.ops_offset.put(&mut bytes[24..]);
-        self.steps_offset.put(&mut bytes[32..]);
-        bytes
-    }
-
-    /// Reads a header from the first bytes of a plan.
-    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let bytes: &[u8; Self::LEN] = bytes.first_chunk().ok_or(DecodeError::Truncated)?;
-        if bytes[..8] != MAGIC {
-            return Err(DecodeError::BadMagic);
-        }
-        if u32::get(&bytes[8..])? != VERSION {
-            return Err(DecodeError::UnknownVersion);
-        }
-        Ok(Self {
-            input_len: Field::get(&bytes[12..])?,
-            ops: Field::get(&bytes[16..])?,
-            steps: Field::get(&bytes[20..])?,
-            ops_offset: Field::get(&bytes[24..])?,
-            steps_offset: Field::get(&bytes[32..])?,
-        })
-    }
-}
+/// Instructions of an elementwise operator.
+pub const CODE_MAX: usize = 34;
+/// Tensors that an elementwise operator reads.
+pub const INPUTS_MAX: usize = 4;
+/// Instructions that finish the sums of a product.
+pub const FINISH_MAX: usize = 10;
+/// The address of a tensor that is not there.
+pub const ABSENT: u64 = u64::MAX;
 
 record! {
-    /// One step: which tile of which operator it computes. What the ranges count is said by the operator.
+    /// `out = code(inputs)`, element by element. Tile: a box of `dims`.
+    ///
+    /// The result's register holds f32 for an `out` of f32, else an integer of which the lowest bits are written.
     ///
     /// ```text
-    ///  0 4 op   4 4 outer   8 8 rows   16 8 columns   24 8 depth     (a range is its start, then its end)
+    /// 0 24 dims   24 36 out   60 4 count   64 144 inputs   208 288 code
     /// ```
-    pub struct Step {
-        /// Index of the operator.
-        pub op: u32,
-        /// Index of the outermost dimension: the image of a batch.
-        pub outer: u32,
-        /// Start and end of the first range.
-        pub rows: [u32; 2],
-        /// Start and end of the second range.
-        pub columns: [u32; 2],
-        /// Start and end of the reduced range.
-        pub depth: [u32; 2],
+    pub struct Elementwise {
+        /// Lengths of the dimensions.
+        pub dims: [u32; RANK],
+        /// The result.
+        pub out: View,
+        /// How many inputs there are.
+        pub count: u32,
+        /// The operands.
+        pub inputs: [View; INPUTS_MAX],
+        /// What is computed.
+        pub code: Code<CODE_MAX>,
     }
 }
 
 selector! {
-    /// Type of a tensor's elements.
-    pub enum Element else UnknownElement {
-        /// IEEE 754 binary32.
-        F32 = 0,
-        /// Signed byte.
-        I8 = 1,
-        /// Unsigned byte.
-        U8 = 2,
-        /// Signed 64-bit integer.
-        I64 = 3,
+    /// What becomes of the elements of a row.
+    pub enum Reduction: u32 else UnknownVariant {
+        /// The sum. Lane `i` of 16 takes the elements `i`, `i + 16`, .. in this order; then lane `i` takes lane `i + 8`, and
+        /// so on by halves.
+        Sum = 0,
+        /// The product, by lanes as the sum.
+        Product = 1,
+        /// The greatest; NaN if one is.
+        Max = 2,
+        /// The least; NaN if one is.
+        Min = 3,
+        /// Index of the first greatest.
+        ArgMax = 4,
+        /// Index of the first least.
+        ArgMin = 5,
+        /// Index of the last greatest.
+        LastArgMax = 6,
+        /// Index of the last least.
+        LastArgMin = 7,
     }
 }
 
-impl Element {
-    /// Bytes of an element.
-    pub const fn size(self) -> u32 {
-        match self {
-            Self::F32 => 4,
-            Self::I8 | Self::U8 => 1,
-            Self::I64 => 8,
-        }
+record! {
+    /// Reduces each row of x. Tile: a box of the first `kept` dimensions; the others, a row, are whole.
+    ///
+    /// ```text
+    /// 0 24 dims   24 4 kept   28 4 reduction   32 36 x   68 36 out
+    /// ```
+    pub struct Reduce {
+        /// Lengths of the dimensions.
+        pub dims: [u32; RANK],
+        /// How many dimensions are kept.
+        pub kept: u32,
+        /// What is computed: in f32 or i64, as x is; indices are i64.
+        pub reduction: Reduction,
+        /// The operand.
+        pub x: View,
+        /// The result; its strides along a row are 0.
+        pub out: View,
     }
 }
 
 selector! {
-    /// An elementwise function of f32; `a` and `b` are the parameters of [`Activation`].
-    pub enum Function else UnknownActivation {
-        /// x
-        Identity = 0,
-        /// x if x >= 0, else 0
-        Relu = 1,
-        /// x if x >= 0, else a * x
-        LeakyRelu = 2,
-        /// x bounded below by a and above by b
-        Clip = 3,
-        /// 1 / (1 + exp(-x))
-        Sigmoid = 4,
-        /// tanh(x)
-        Tanh = 5,
-        /// exp(x)
-        Exp = 6,
-        /// natural logarithm of x
-        Log = 7,
-        /// square root of x
-        Sqrt = 8,
-        /// absolute value of x
-        Abs = 9,
-        /// -x
-        Neg = 10,
-        /// error function of x
-        Erf = 11,
-        /// x * sigmoid(x)
-        Silu = 12,
+    /// How a row is normalized. Sums run as in [`Reduction::Sum`].
+    pub enum Normalization: u32 else UnknownVariant {
+        /// `exp(x - max) / sum of exp(x - max)`
+        Softmax = 0,
+        /// `x - max - log(sum of exp(x - max))`
+        LogSoftmax = 1,
+        /// `(x - mean) / sqrt(mean of (x - mean)^2 + epsilon)`
+        Standard = 2,
+        /// `x / sqrt(mean of x^2 + epsilon)`
+        RootMeanSquare = 3,
     }
 }
 
 record! {
-    /// An elementwise function with its parameters.
+    /// Normalizes each row of x, then multiplies with `scale` and adds `bias` where they are there. All are f32.
+    /// Tile: a box of the first `kept` dimensions; the others, a row, are whole.
     ///
     /// ```text
-    /// 0 4 function   4 4 a   8 4 b
+    /// 0 24 dims   24 4 kept   28 4 normalization   32 4 epsilon   36 36 x   72 36 out   108 36 scale   144 36 bias
     /// ```
-    pub struct Activation {
-        /// The function.
-        pub function: Function,
-        /// First parameter; 0 where the function has none.
-        pub a: f32,
-        /// Second parameter; 0 where the function has none.
-        pub b: f32,
-    }
-}
-
-impl Activation {
-    /// The identity.
-    pub const NONE: Self = Self::of(Function::Identity);
-
-    /// A function without parameters.
-    pub const fn of(function: Function) -> Self {
-        Self {
-            function,
-            a: 0.0,
-            b: 0.0,
-        }
+    pub struct Normalize {
+        /// Lengths of the dimensions.
+        pub dims: [u32; RANK],
+        /// How many dimensions are no part of a row.
+        pub kept: u32,
+        /// What is computed.
+        pub normalization: Normalization,
+        /// What is added to a mean of squares.
+        pub epsilon: f32,
+        /// The operand.
+        pub x: View,
+        /// The result.
+        pub out: View,
+        /// What a normalized element is multiplied with, or [`ABSENT`].
+        pub scale: View,
+        /// What is added then, or [`ABSENT`].
+        pub bias: View,
     }
 }
 
 record! {
-    /// How a tile's sums become elements of the output.
+    /// How a tile's sums become elements of the output. A channel is a column of a product or a channel of a convolution.
     ///
-    /// From f32 sums: `y = activation(sum + bias[c])`. From i32 sums:
+    /// From f32 sums: `y = code(sum + bias[c])`. From i32 sums, `y = sum + bias[c]` for an output of `I32`, else
     /// `y = round_half_even(clamp((sum + bias[c]) * multiplier[c], low - zero, high - zero)) + zero`.
     ///
     /// ```text
-    /// 0 4 element   4 8 bias   12 8 multiplier   20 12 activation   32 4 zero   36 4 low   40 4 high
+    /// 0 8 bias   8 8 multiplier   16 4 zero   20 4 low   24 4 high   28 96 code
     /// ```
     pub struct Finish {
-        /// Element type of the output: `F32` for f32 sums, `I8` or `U8` for i32 sums.
-        pub element: Element,
-        /// Address of one f32 or i32 per output channel.
+        /// Address of one f32 or i32 per channel, or [`ABSENT`].
         pub bias: u64,
-        /// Address of one f32 per output channel; quantized operators only.
+        /// Address of one f32 per channel; where the output is quantized.
         pub multiplier: u64,
-        /// The fused function; f32 only.
-        pub activation: Activation,
-        /// Zero point of the output; quantized only.
+        /// Zero point of the output; where it is quantized.
         pub zero: i32,
-        /// Least value of the output; quantized only.
+        /// Least value of the output; where it is quantized.
         pub low: i32,
-        /// Greatest value of the output; quantized only.
+        /// Greatest value of the output; where it is quantized.
         pub high: i32,
+        /// What is computed of register 0; f32 only.
+        pub code: Code<FINISH_MAX>,
     }
 }
 
+impl Finish {
+    /// The sums as they are.
+    pub const NONE: Self = Self {
+        bias: ABSENT,
+        multiplier: ABSENT,
+        zero: 0,
+        low: 0,
+        high: 0,
+        code: Code::NONE,
+    };
+}
+
 record! {
-    /// `out[r, c] = finish(sum over k of x[r, k] * weights[k, c])`.
+    /// `out[.., m, n] = finish(sum over k of x[.., m, k] * y[.., k, n])`; the dimensions are three of a batch, then m, n, k.
     ///
-    /// Weights are blocks of [`DENSE_BLOCK`](crate::DENSE_BLOCK) columns, the last one filled with zeros. A block is
-    /// `[k][column]` in f32, or `[k / 2][column][k % 2]` in i8 with the zero point taken off and an odd depth filled
-    /// with a zero. Tile: `rows`; `columns` counts blocks; `depth` is a range of k, even at its start.
+    /// Packed weights are blocks of [`BLOCK`](crate::BLOCK) columns, the last one filled with zeros. A block is
+    /// `[k][column]` in f32, or `[k / 2][column][k % 2]` in i8 with the zero point taken off and an odd depth filled with a
+    /// zero. Tile: one index of the batch; a range of k begins at an even index, a range of n at a multiple of `BLOCK`.
     ///
     /// ```text
-    /// 0 8 x   8 8 weights   16 8 out   24 8 sums   32 4 rows   36 4 columns   40 4 depth   44 4 x_element
-    /// 48 4 x_zero   52 44 finish
+    /// 0 24 dims   24 36 x   60 36 y   96 36 out   132 8 sums   140 4 x_zero   144 4 y_zero   148 4 packed   152 124 finish
     /// ```
-    pub struct Dense {
-        /// Address of x, `[rows][depth]`.
-        pub x: u64,
-        /// Address of the weights.
-        pub weights: u64,
-        /// Address of the output, `[rows][columns]`.
-        pub out: u64,
-        /// Address of unfinished sums, `[rows][columns]` of 4 bytes; used where a step's depth is not the whole.
+    pub struct MatMul {
+        /// Lengths of the dimensions.
+        pub dims: [u32; RANK],
+        /// The left operand; `F32`, `I8` or `U8`. Its stride along n is 0.
+        pub x: View,
+        /// The right operand; `F32`, or `I8` or `U8`. Its stride along m is 0; where it is packed, all are.
+        pub y: View,
+        /// The result. Its stride along k is 0.
+        pub out: View,
+        /// Address of unfinished sums, dense, of 4 bytes each; used where a tile's k is not the whole.
         pub sums: u64,
-        /// Rows of x.
-        pub rows: u32,
-        /// Columns of the output.
-        pub columns: u32,
-        /// Length of a sum.
-        pub depth: u32,
-        /// Element type of x: `F32`, `I8` or `U8`.
-        pub x_element: Element,
-        /// Zero point of x; quantized only.
+        /// Zero point of x; where it is quantized.
         pub x_zero: i32,
+        /// Zero point of y; where it is quantized and not packed.
+        pub y_zero: i32,
+        /// 1 if y is packed weights, else 0.
+        pub packed: u32,
         /// What becomes of the sums.
         pub finish: Finish,
     }
@@ -238,7 +192,7 @@ record! {
     /// How a window of `kernel` moves over an image; every pair is vertical, horizontal.
     ///
     /// ```text
-    /// 0 8 input   8 8 output   16 8 kernel   24 8 stride   32 8 dilation   40 8 padding
+    /// 0 8 input   8 8 output   16 8 kernel   24 8 stride   32 8 dilation   40 8 padding   48 8 padding_after
     /// ```
     pub struct Window {
         /// Height and width of the input image, in pixels.
@@ -251,21 +205,23 @@ record! {
         pub stride: [u32; 2],
         /// Pixels from one kernel element to the next.
         pub dilation: [u32; 2],
-        /// Pixels of padding above and left of the image. What is missing below and right follows from the sizes.
+        /// Pixels of padding above and left of the image.
         pub padding: [u32; 2],
+        /// Pixels of padding below and right of the image. Windows may see farther, but no mean counts what they see there.
+        pub padding_after: [u32; 2],
     }
 }
 
 record! {
-    /// Convolution of images, by groups.
+    /// Convolution of images, by groups. Weights are `[output channel][input channel of the group][kernel row][kernel
+    /// column]`.
     ///
-    /// Weights are `[output channel][input channel of the group][kernel row][kernel column]`, f32 or i8 with the zero
-    /// point taken off. Tile: image `outer`; `rows` of the output; `columns` counts output channels; `depth` counts input
-    /// channels of the group and is whole where the tile spans several groups.
+    /// The tile's dimensions are image, output channel, row of the output, and input channel of the group, which is whole
+    /// where the tile spans several groups.
     ///
     /// ```text
     /// 0 8 x   8 8 weights   16 8 out   24 8 sums   32 4 channels_in   36 4 channels_out   40 4 groups   44 4 x_element
-    /// 48 4 x_zero   52 48 window   100 44 finish
+    /// 48 4 x_zero   52 4 weights_element   56 4 weights_zero   60 4 out_element   64 4 batch   68 56 window   124 124 finish
     /// ```
     pub struct Conv {
         /// Address of x, `[batch][channels_in][height][width]`.
@@ -274,7 +230,7 @@ record! {
         pub weights: u64,
         /// Address of the output, `[batch][channels_out][height][width]`.
         pub out: u64,
-        /// Address of unfinished sums, of the output's shape with 4 bytes each; used where a step's depth is not the whole.
+        /// Address of unfinished sums, of the output's shape with 4 bytes each; used where a tile's depth is not the whole.
         pub sums: u64,
         /// Channels of x.
         pub channels_in: u32,
@@ -284,8 +240,16 @@ record! {
         pub groups: u32,
         /// Element type of x: `F32`, `I8` or `U8`.
         pub x_element: Element,
-        /// Zero point of x; quantized only.
+        /// Zero point of x; where it is quantized.
         pub x_zero: i32,
+        /// Element type of the weights: `F32`, or `I8` or `U8`.
+        pub weights_element: Element,
+        /// Zero point of the weights; where they are quantized.
+        pub weights_zero: i32,
+        /// Element type of the output.
+        pub out_element: Element,
+        /// Images.
+        pub batch: u32,
         /// The geometry.
         pub window: Window,
         /// What becomes of the sums.
@@ -295,12 +259,12 @@ record! {
 
 selector! {
     /// What a pool does with the elements under its window.
-    pub enum Reduction else UnknownVariant {
+    pub enum Pooling: u32 else UnknownVariant {
         /// Greatest element; padding does not count.
         Max = 0,
         /// Sum, divided by the number of elements under the window that lie in the image.
         Mean = 1,
-        /// Sum, divided by the size of the kernel.
+        /// Sum, divided by the number of elements under the window that lie in the image or in its padding.
         MeanWithPadding = 2,
         /// Sum.
         Sum = 3,
@@ -308,178 +272,173 @@ selector! {
 }
 
 record! {
-    /// Pooling of each channel of images. Elements are visited in row-major order.
-    ///
-    /// Tile: `rows` of the output; `columns` counts channels over the whole batch.
+    /// Pooling of each plane of images. Elements are visited in row-major order. The tile's dimensions are plane and row
+    /// of the output.
     ///
     /// ```text
-    /// 0 8 x   8 8 out   16 4 element   20 4 reduction   24 48 window
+    /// 0 8 x   8 8 out   16 4 element   20 4 pooling   24 56 window   80 8 indices   88 4 column_major   92 4 planes
     /// ```
     pub struct Pool {
-        /// Address of x, `[channels][height][width]`.
+        /// Address of x, `[planes][height][width]`.
         pub x: u64,
-        /// Address of the output, `[channels][height][width]`.
+        /// Address of the output, `[planes][height][width]`.
         pub out: u64,
         /// Element type of both; `I8` and `U8` only with `Max`.
         pub element: Element,
         /// What is computed.
-        pub reduction: Reduction,
+        pub pooling: Pooling,
         /// The geometry.
         pub window: Window,
+        /// Address of the index of each greatest element in x, of the output's shape in i64, or [`ABSENT`].
+        pub indices: u64,
+        /// 1 if an index counts down a column first, else 0.
+        pub column_major: u32,
+        /// Planes of the batch.
+        pub planes: u32,
     }
 }
 
 record! {
-    /// Scale and zero point of a tensor: the value of element q is `(q - zero) * scale`.
+    /// Rows of x by their numbers: `out[o, i] = x[o, indices[i]]`. The tile's dimensions are o, i, and bytes of a row.
+    ///
+    /// A negative number counts from the end; one that x does not have is a fault.
     ///
     /// ```text
-    /// 0 4 element   4 4 scale   8 4 zero
+    /// 0 8 x   8 8 indices   16 8 out   24 4 outer   28 4 count   32 4 len   36 4 row
     /// ```
-    pub struct Quantization {
-        /// Element type; for `F32` scale and zero are unused.
-        pub element: Element,
-        /// Scale.
-        pub scale: f32,
-        /// Zero point.
-        pub zero: i32,
-    }
-}
-
-impl Quantization {
-    /// A tensor of f32.
-    pub const F32: Self = Self {
-        element: Element::F32,
-        scale: 1.0,
-        zero: 0,
-    };
-}
-
-record! {
-    /// Elementwise `out = quantize(activation(dequantize(x)))`. Tile: `rows` is a range of elements.
-    ///
-    /// ```text
-    /// 0 8 x   8 8 out   16 12 from   28 12 to   40 12 activation
-    /// ```
-    pub struct Map {
-        /// Address of x.
+    pub struct Take {
+        /// Address of x, dense.
         pub x: u64,
-        /// Address of the output.
+        /// Address of the numbers, i64.
+        pub indices: u64,
+        /// Address of the output, dense.
         pub out: u64,
-        /// How x is read.
-        pub from: Quantization,
-        /// How the output is written.
-        pub to: Quantization,
-        /// The function between.
-        pub activation: Activation,
+        /// How many parts x has, each with rows of its own.
+        pub outer: u32,
+        /// How many numbers there are.
+        pub count: u32,
+        /// How many rows x has for each o.
+        pub len: u32,
+        /// Bytes of a row.
+        pub row: u32,
     }
 }
 
 selector! {
-    /// An elementwise function of two f32.
-    pub enum Operation else UnknownVariant {
-        /// x + y
-        Add = 0,
-        /// x - y
-        Sub = 1,
-        /// x * y
+    /// How a scattered element meets the one that is there.
+    pub enum Scattering: u32 else UnknownVariant {
+        /// It takes its place.
+        Replace = 0,
+        /// The sum.
+        Add = 1,
+        /// The product.
         Mul = 2,
-        /// x / y
-        Div = 3,
-        /// the smaller
-        Min = 4,
-        /// the larger
-        Max = 5,
+        /// The smaller one.
+        Min = 3,
+        /// The larger one.
+        Max = 4,
     }
 }
 
 record! {
-    /// Elementwise `out[i] = activation(operation(x[i], y[(i / inner) % period]))` in f32.
+    /// Puts rows into out by their numbers, in their order: `out[indices[i]] = x[i]`. Tile: a range of i.
     ///
-    /// Tile: `rows` is a range of elements.
-    ///
-    /// ```text
-    /// 0 8 x   8 8 y   16 8 out   24 4 operation   28 4 swapped   32 4 inner   36 4 period   40 12 activation
-    /// ```
-    pub struct Zip {
-        /// Address of x.
-        pub x: u64,
-        /// Address of y.
-        pub y: u64,
-        /// Address of the output.
-        pub out: u64,
-        /// The operation.
-        pub operation: Operation,
-        /// 1 if the operation takes y first, else 0.
-        pub swapped: u32,
-        /// Consecutive elements of x that meet the same element of y.
-        pub inner: u32,
-        /// Elements of y.
-        pub period: u32,
-        /// The fused function.
-        pub activation: Activation,
-    }
-}
-
-record! {
-    /// Softmax in f32 over the middle of `[outer][len][inner]`: `exp(x - max)` divided by its sum, which runs in ascending
-    /// order. Tile: `rows` is a range of the outer dimension.
+    /// Numbers are as in [`Take`].
     ///
     /// ```text
-    /// 0 8 x   8 8 out   16 4 len   20 4 inner
+    /// 0 8 x   8 8 indices   16 8 out   24 4 count   28 4 len   32 4 row   36 4 element   40 4 scattering
     /// ```
-    pub struct Softmax {
-        /// Address of x.
+    pub struct Put {
+        /// Address of the rows, dense.
         pub x: u64,
-        /// Address of the output.
+        /// Address of the numbers, i64.
+        pub indices: u64,
+        /// Address of the tensor that they are put into.
         pub out: u64,
-        /// Elements of one distribution.
+        /// How many rows are put.
+        pub count: u32,
+        /// How many rows it has.
         pub len: u32,
-        /// Elements from one to the next of the same distribution.
-        pub inner: u32,
+        /// Elements of a row.
+        pub row: u32,
+        /// Element type.
+        pub element: Element,
+        /// What is put.
+        pub scattering: Scattering,
     }
 }
 
 record! {
-    /// Index of the first greatest f32, over the middle of `[outer][len][inner]`, as `[outer][inner]` of i64.
-    /// Tile: `rows` is a range of the outer dimension.
+    /// The greatest or least elements of each row of x, in their order; of equals, the first ones. Tile: a box of the first
+    /// `kept` dimensions; the last one is the row.
     ///
     /// ```text
-    /// 0 8 x   8 8 out   16 4 len   20 4 inner
+    /// 0 24 dims   24 4 kept   28 4 count   32 4 largest   36 36 x   72 36 values   108 36 indices
     /// ```
-    pub struct ArgMax {
-        /// Address of x.
-        pub x: u64,
-        /// Address of the output.
-        pub out: u64,
-        /// Elements among which the greatest is sought.
-        pub len: u32,
-        /// Elements from one to the next of the same search.
-        pub inner: u32,
+    pub struct TopK {
+        /// Lengths of the dimensions; there is one behind those that are kept.
+        pub dims: [u32; RANK],
+        /// How many dimensions are no part of a row.
+        pub kept: u32,
+        /// How many elements of each row are sought.
+        pub count: u32,
+        /// 1 for the greatest, 0 for the least.
+        pub largest: u32,
+        /// The operand.
+        pub x: View,
+        /// The elements.
+        pub values: View,
+        /// Their indices, i64.
+        pub indices: View,
     }
 }
 
 record! {
-    /// Copies a model's output to the `output` region; the last one halts.
+    /// Sums of the elements of each row up to each. Tile: a box of the first `kept` dimensions; the last one is the row.
     ///
     /// ```text
-    /// 0 8 x   8 8 out   16 4 len   20 4 halt
+    /// 0 24 dims   24 4 kept   28 4 exclusive   32 4 reverse   36 36 x   72 36 out
     /// ```
-    pub struct Output {
-        /// Address of the tensor.
-        pub x: u64,
-        /// Address in the output region.
-        pub out: u64,
-        /// Bytes.
-        pub len: u32,
-        /// 0, or the length of the whole answer in bytes, with which the step halts.
-        pub halt: u32,
+    pub struct CumSum {
+        /// Lengths of the dimensions.
+        pub dims: [u32; RANK],
+        /// How many dimensions are no part of a row.
+        pub kept: u32,
+        /// 1 if an element is no part of its own sum, else 0.
+        pub exclusive: u32,
+        /// 1 if the sums run from the end, else 0.
+        pub reverse: u32,
+        /// The operand.
+        pub x: View,
+        /// The result.
+        pub out: View,
     }
+}
+
+record! {
+    /// Ends the run.
+    ///
+    /// ```text
+    /// 0 4 len
+    /// ```
+    pub struct Halt {
+        /// Bytes of the answer.
+        pub len: u32,
+    }
+}
+
+/// Not inlined: a function of a program may have 64 locals.
+#[inline(never)]
+fn fields<T: Field>(bytes: &[u8]) -> Result<T, DecodeError> {
+    T::get(bytes)
 }
 
 macro_rules! ops {
     ($($name:ident = $code:literal,)*) => {
         /// An operator. Its record is a kind as u32, the operator's fields, and zeros up to [`Op::LEN`] bytes.
         #[derive(Clone, Copy, Debug, PartialEq)]
+        // Boxes need an allocator, which a program has not.
+        #[allow(clippy::large_enum_variant)]
         pub enum Op {
             $(#[doc = concat!("Kind ", $code, ".")] $name($name),)*
         }
@@ -492,7 +451,14 @@ macro_rules! ops {
 
         impl Op {
             /// Bytes of a record.
-            pub const LEN: usize = 256;
+            pub const LEN: usize = 512;
+
+            /// What the operator is called.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$name(_) => stringify!($name),)*
+                }
+            }
 
             /// The record's bytes.
             pub fn encode(&self) -> [u8; Self::LEN] {
@@ -510,7 +476,7 @@ macro_rules! ops {
             pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
                 let bytes: &[u8; Self::LEN] = bytes.first_chunk().ok_or(DecodeError::Truncated)?;
                 match u32::get(bytes)? {
-                    $($code => Field::get(&bytes[4..]).map(Self::$name),)*
+                    $($code => fields(&bytes[4..]).map(Self::$name),)*
                     _ => Err(DecodeError::UnknownOperator),
                 }
             }
@@ -521,12 +487,15 @@ macro_rules! ops {
 }
 
 ops! {
-    Output = 0,
-    Dense = 1,
-    Conv = 2,
-    Pool = 3,
-    Map = 4,
-    Zip = 5,
-    Softmax = 6,
-    ArgMax = 7,
+    Halt = 0,
+    Elementwise = 1,
+    Reduce = 2,
+    Normalize = 3,
+    MatMul = 4,
+    Conv = 5,
+    Pool = 6,
+    Take = 7,
+    Put = 8,
+    TopK = 9,
+    CumSum = 10,
 }

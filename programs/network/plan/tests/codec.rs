@@ -20,7 +20,7 @@ fn records(seed: &[u8; Op::LEN]) -> Vec<[u8; Op::LEN]> {
         bytes[..4].copy_from_slice(&kind.to_le_bytes());
         bytes
     };
-    (0..8).map(with_kind).collect()
+    (0..11).map(with_kind).collect()
 }
 
 proptest! {
@@ -31,8 +31,8 @@ proptest! {
     }
 
     #[test]
-    fn a_step_survives_encoding(op: u32, outer: u32, rows: [u32; 2], columns: [u32; 2], depth: [u32; 2]) {
-        let step = Step { op, outer, rows, columns, depth };
+    fn a_step_survives_encoding(op: u32, from: [u32; RANK], to: [u32; RANK]) {
+        let step = Step { op, reserved: 0, from, to, reserved_end: 0 };
         let mut bytes = [0; Step::LEN];
         step.put(&mut bytes);
         prop_assert_eq!(Step::get(&bytes), Ok(step));
@@ -40,7 +40,7 @@ proptest! {
 
     #[test]
     fn whatever_decodes_as_an_operator_encodes_to_the_same_fields(seed in prop::collection::vec(0..4_u8, Op::LEN)) {
-        // Selectors are small numbers in the lowest byte of a word.
+        // Selectors are small numbers in the lowest byte of a word; the operations of instructions are among them.
         let mut seed: [u8; Op::LEN] = seed.try_into().unwrap();
         seed.iter_mut().enumerate().filter(|(i, _)| i % 4 != 0).for_each(|(_, byte)| *byte = 0);
         for record in records(&seed) {
@@ -72,33 +72,42 @@ fn a_header_that_is_not_one_is_refused_by_name() {
 
 #[test]
 fn an_operator_that_is_not_one_is_refused_by_name() {
-    let op = Op::from(Map {
-        x: 0,
-        out: 0,
-        from: Quantization::F32,
-        to: Quantization::F32,
-        activation: Activation::NONE,
+    let op = Op::from(Elementwise {
+        dims: [1; RANK],
+        out: View::NONE,
+        count: 0,
+        inputs: [View::NONE; INPUTS_MAX],
+        code: Code::NONE,
     });
     let with = |offset: usize, value: u8| {
         let mut bytes = op.encode();
         bytes[offset] = value;
         Op::decode(&bytes)
     };
-    assert_eq!(Op::decode(&op.encode()[..255]), Err(DecodeError::Truncated));
+    assert_eq!(
+        Op::decode(&op.encode()[..Op::LEN - 1]),
+        Err(DecodeError::Truncated)
+    );
     assert_eq!(with(0, 99), Err(DecodeError::UnknownOperator));
-    assert_eq!(with(4 + 16, 99), Err(DecodeError::UnknownElement));
-    assert_eq!(with(4 + 40, 99), Err(DecodeError::UnknownActivation));
+    assert_eq!(with(4 + 24 + 8, 99), Err(DecodeError::UnknownElement));
+    assert_eq!(with(4 + 208 + 16, 99), Err(DecodeError::UnknownOperation));
+    assert_eq!(
+        with(4 + 208 + 16, Operation::Exp as u8).unwrap().name(),
+        "Elementwise"
+    );
 }
 
 #[test]
 fn record_lengths_are_those_that_the_format_documents() {
-    assert_eq!((Header::LEN, Step::LEN, Op::LEN), (64, 32, 256));
+    assert_eq!((Header::LEN, Step::LEN, Op::LEN), (64, 64, 512));
     assert_eq!(
-        (Finish::LEN, Window::LEN, Dense::LEN, Conv::LEN),
-        (44, 48, 96, 144)
+        (View::LEN, Instruction::LEN, Finish::LEN, Window::LEN),
+        (36, 8, 124, 56)
     );
+    assert_eq!((Elementwise::LEN, Reduce::LEN, Normalize::LEN), (496, 104, 180));
+    assert_eq!((MatMul::LEN, Conv::LEN, Pool::LEN), (276, 248, 96));
     assert_eq!(
-        (Pool::LEN, Map::LEN, Zip::LEN, Softmax::LEN, Output::LEN),
-        (72, 52, 52, 24, 24)
+        (Take::LEN, Put::LEN, TopK::LEN, CumSum::LEN, Halt::LEN),
+        (40, 44, 144, 108, 4)
     );
 }
