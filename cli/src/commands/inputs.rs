@@ -8,7 +8,7 @@ use crate::tensors::source::Reading;
 /// What a model runs on.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Inputs {
-    /// An input: NAME=FILE, or NAME=VALUE such as x=3.5 or x=[1,2,3]. Give one for each input.
+    /// An input: NAME=FILE, or NAME=VALUE such as `x=3.5` or `x=[1,2,3]`. Give one for each input.
     ///
     /// The extension tells the format: .npy, .json (a number or nested lists; "NaN", "inf" and "-inf" are numbers), .png,
     /// .jpg and .jpeg (resized to the tensor's height and width), and for all others the tensor's bytes, little-endian.

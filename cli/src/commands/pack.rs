@@ -32,7 +32,7 @@ pub struct Pack {
     /// The size of a symbolic dimension of the model.
     #[arg(long, value_name = "NAME=SIZE")]
     pub dim: Vec<String>,
-    /// The value of an input that is the same in every run: NAME=FILE.npy, NAME=FILE.json or NAME=[1,2,3].
+    /// The value of an input that is the same in every run: NAME=FILE.npy, NAME=FILE.json or `NAME=[1,2,3]`.
     #[arg(long = "const", value_name = "NAME=FILE")]
     pub constant: Vec<String>,
     /// Print JSON.

@@ -10,7 +10,7 @@ use super::node::{invalid, unsupported, Lowers, Problem};
 use super::plan::PlanBuilder;
 use super::value::{Array, Layout, Value};
 use crate::onnx::{elements, Tensor};
-use crate::package::Dtype;
+use crate::package::{Dtype, Hash};
 
 /// The most operators that one expression takes.
 const PARTS_MAX: usize = 1024;
@@ -22,6 +22,8 @@ pub struct Context {
     pub products: u64,
     /// The constants that have a place already.
     placed: HashMap<*const Tensor, (Rc<Tensor>, Array)>,
+    /// Addresses of bytes by their hash.
+    stored: HashMap<[u8; 32], u64>,
 }
 
 impl Context {
@@ -30,6 +32,7 @@ impl Context {
             plan: PlanBuilder::new(),
             products: 0,
             placed: HashMap::new(),
+            stored: HashMap::new(),
         }
     }
 
@@ -57,6 +60,17 @@ impl Context {
         )
     }
 
+    /// Stores bytes that nothing changes; the same ones are stored once.
+    pub fn store_once(&mut self, bytes: &[u8]) -> Lowers<u64> {
+        let hash = Hash::of(bytes);
+        if let Some(address) = self.stored.get(&hash.0) {
+            return Ok(*address);
+        }
+        let address = self.store(bytes)?;
+        self.stored.insert(hash.0, address);
+        Ok(address)
+    }
+
     /// Appends an operator; returns its number.
     pub fn push(&mut self, op: impl Into<Op>) -> usize {
         self.plan.ops.push(op.into());
@@ -75,7 +89,7 @@ impl Context {
                 if tensor.is_empty() {
                     return unsupported("a tensor without elements is not supported");
                 }
-                let address = self.store(&tensor.bytes)?;
+                let address = self.store_once(&tensor.bytes)?;
                 let array = Array::dense(address, tensor.dtype, &tensor.shape);
                 self.placed
                     .insert(Rc::as_ptr(tensor), (tensor.clone(), array.clone()));

@@ -1,6 +1,6 @@
 //! From an ONNX file to a plan for the network program.
 //!
-//! The graph is walked once, in its own order. Each name stands for a [`Value`](value::Value): a constant, a tensor in the
+//! The graph is walked once, in its own order. Each name stands for a value: a constant, a tensor in the
 //! machine's memory, or an expression that waits for its use. A node whose inputs are all constants is computed here, by
 //! the kernels that the network program has; any other one becomes operators of the plan, or is refused by name. All
 //! shapes are known at every node, so that there is no separate inference of shapes.

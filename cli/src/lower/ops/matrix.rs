@@ -154,7 +154,7 @@ fn emit(
     };
     let (y, y_strides) = match &packed {
         Some(bytes) => {
-            let address = context.store(bytes)?;
+            let address = context.store_once(bytes)?;
             (
                 Array::dense(address, if float { Dtype::F32 } else { Dtype::I8 }, &[]),
                 vec![0; batch.len() + 2],
