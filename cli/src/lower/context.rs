@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use assay_network_plan::{Code, Elementwise, Op, View, CODE_MAX, INPUTS_MAX, RANK};
+use assay_network_plan::{Code, Elementwise, Finish, Op, View, CODE_MAX, INPUTS_MAX, RANK};
 
 use super::expression::{Expression, Id};
 use super::node::{invalid, unsupported, Lowers, Problem};
@@ -20,9 +20,7 @@ pub struct Context {
     pub plan: PlanBuilder,
     /// Products that all operators multiply and add.
     pub products: u64,
-    /// The constants that have a place already.
-    placed: HashMap<*const Tensor, (Rc<Tensor>, Array)>,
-    /// Addresses of bytes by their hash.
+    /// Addresses of constants by the hash of their bytes.
     stored: HashMap<[u8; 32], u64>,
 }
 
@@ -31,7 +29,6 @@ impl Context {
         Self {
             plan: PlanBuilder::new(),
             products: 0,
-            placed: HashMap::new(),
             stored: HashMap::new(),
         }
     }
@@ -83,17 +80,11 @@ impl Context {
             Value::Computed(array) => Ok(array.clone()),
             Value::Pending(expression) => self.compute(expression),
             Value::Constant(tensor) => {
-                if let Some((_, array)) = self.placed.get(&Rc::as_ptr(tensor)) {
-                    return Ok(array.clone());
-                }
                 if tensor.is_empty() {
                     return unsupported("a tensor without elements is not supported");
                 }
                 let address = self.store_once(&tensor.bytes)?;
-                let array = Array::dense(address, tensor.dtype, &tensor.shape);
-                self.placed
-                    .insert(Rc::as_ptr(tensor), (tensor.clone(), array.clone()));
-                Ok(array)
+                Ok(Array::dense(address, tensor.dtype, &tensor.shape))
             }
         }
     }
@@ -250,11 +241,7 @@ impl Context {
             return None;
         }
         let code = expression.code(expression.terms.len() - 1, true)?;
-        let finish = match &mut self.plan.ops[input.producer?] {
-            Op::MatMul(op) => &mut op.finish,
-            Op::Conv(op) => &mut op.finish,
-            _ => return None,
-        };
+        let finish = finish_of(&mut self.plan.ops[input.producer?])?;
         if finish.code.len > 0 {
             return None;
         }
@@ -359,6 +346,15 @@ impl Context {
                 self.copy(&from, to)
             }
         }
+    }
+}
+
+/// What becomes of an operator's sums, if it has any.
+pub fn finish_of(op: &mut Op) -> Option<&mut Finish> {
+    match op {
+        Op::MatMul(op) => Some(&mut op.finish),
+        Op::Conv(op) => Some(&mut op.finish),
+        _ => None,
     }
 }
 

@@ -62,11 +62,10 @@ pub fn lower(node: &Node, context: &mut Context, budget: &mut Budget) -> Lowers<
     }
     let mut own = Context::new();
     let values = ops::lower(node, &mut own)?;
+    budget.take(values.iter().map(size).sum(), 0)?;
     if values.iter().all(|value| value.constant().is_some()) {
-        budget.take(values.iter().map(size).sum(), 0)?;
         return Ok(values);
     }
-    budget.take(values.iter().map(size).sum(), 0)?;
     execute(own, &values, budget)
 }
 

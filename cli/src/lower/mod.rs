@@ -240,11 +240,7 @@ impl<'a> Lowering<'a> {
     }
 
     fn node(&mut self, proto: &'a NodeProto) -> Result<(), LowerError> {
-        let failed = |problem| LowerError::Node {
-            node: name_of(proto).to_string(),
-            operator: proto.op_type.clone(),
-            problem,
-        };
+        let failed = |problem| failed(proto, problem);
         let mut inputs = Vec::new();
         for name in &proto.input {
             inputs.push(self.use_value(name, proto).transpose()?);
@@ -286,11 +282,7 @@ impl<'a> Lowering<'a> {
 
     /// `If`: one of its graphs takes its place.
     fn branch(&mut self, node: &Node<'a>) -> Result<(), LowerError> {
-        let failed = |problem| LowerError::Node {
-            node: name_of(node.proto).to_string(),
-            operator: node.proto.op_type.clone(),
-            problem,
-        };
+        let failed = |problem| failed(node.proto, problem);
         let condition = node.constant(0).map_err(failed)?.to_integers();
         let name = if condition.first().is_some_and(|value| *value != 0) {
             "then_branch"
@@ -361,6 +353,15 @@ impl<'a> Lowering<'a> {
             }
         }
         Ok(steps)
+    }
+}
+
+/// A node cannot be lowered.
+fn failed(node: &NodeProto, problem: Problem) -> LowerError {
+    LowerError::Node {
+        node: name_of(node).to_string(),
+        operator: node.op_type.clone(),
+        problem,
     }
 }
 

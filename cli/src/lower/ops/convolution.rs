@@ -12,6 +12,17 @@ use crate::package::Dtype;
 /// The greatest kernel, stride, dilation or padding.
 const WINDOW_MAX: usize = u16::MAX as usize;
 
+/// A window of one pixel that moves over an image of one.
+const POINT: Window = Window {
+    input: [1, 1],
+    output: [1, 1],
+    kernel: [1, 1],
+    stride: [1, 1],
+    dilation: [1, 1],
+    padding: [0, 0],
+    padding_after: [0, 0],
+};
+
 /// The outputs of an operator of this family.
 pub fn lower(node: &Node, context: &mut Context) -> Lowers<Option<Vec<Value>>> {
     let value = match node.operator() {
@@ -24,11 +35,7 @@ pub fn lower(node: &Node, context: &mut Context) -> Lowers<Option<Vec<Value>>> {
                 x_zero: 0,
                 weights_zero: 0,
             };
-            let bias = node.optional(2).map(|bias| context.dense(bias)).transpose()?;
-            let finish = Finish {
-                bias: bias.map_or(ABSENT, |bias| bias.address),
-                ..Finish::NONE
-            };
+            let finish = with_bias(node, context)?;
             convolve(node, context, operands, Dtype::F32, finish)?
         }
         "ConvTranspose" => transposed(node, context)?,
@@ -47,6 +54,15 @@ pub fn lower(node: &Node, context: &mut Context) -> Lowers<Option<Vec<Value>>> {
     Ok(Some(vec![value]))
 }
 
+/// Adds a node's third input to the channels, where it has one.
+fn with_bias(node: &Node, context: &mut Context) -> Lowers<Finish> {
+    let bias = node.optional(2).map(|bias| context.dense(bias)).transpose()?;
+    Ok(Finish {
+        bias: bias.map_or(ABSENT, |bias| bias.address),
+        ..Finish::NONE
+    })
+}
+
 /// What is convolved.
 pub struct Operands {
     pub x: Value,
@@ -62,7 +78,7 @@ struct Geometry {
 }
 
 impl Geometry {
-    fn new(node: &Node, image: &[usize], kernel: &[usize], dilated: bool) -> Lowers<Self> {
+    fn new(node: &Node, image: &[usize], kernel: &[usize]) -> Lowers<Self> {
         if image.is_empty() || image.len() > 2 || kernel.len() != image.len() {
             return unsupported("only images of one or two dimensions are supported");
         }
@@ -77,21 +93,9 @@ impl Geometry {
             }
         };
         let strides = given("strides")?;
-        let dilations = if dilated {
-            given("dilations")?
-        } else {
-            vec![1; image.len()]
-        };
+        let dilations = given("dilations")?;
         let mut geometry = Self {
-            window: Window {
-                input: [1, 1],
-                output: [1, 1],
-                kernel: [1, 1],
-                stride: [1, 1],
-                dilation: [1, 1],
-                padding: [0, 0],
-                padding_after: [0, 0],
-            },
+            window: POINT,
             line: image.len() == 1,
         };
         for axis in 0..image.len() {
@@ -191,7 +195,7 @@ pub fn convolve(
     else {
         return invalid("its operands have too few dimensions");
     };
-    let geometry = Geometry::new(node, image, kernel, true)?;
+    let geometry = Geometry::new(node, image, kernel)?;
     let groups = length(node.int("group", 1))?.max(1);
     if depth * groups != *channels_in || channels_out % groups != 0 {
         return invalid(format!(
@@ -332,15 +336,7 @@ fn transposed(node: &Node, context: &mut Context) -> Lowers<Value> {
     }
     let (batch, per_group) = (*batch, *per_group);
     let mut spread = context.shared(x)?;
-    let mut window = Window {
-        input: [1, 1],
-        output: [1, 1],
-        kernel: [1, 1],
-        stride: [1, 1],
-        dilation: [1, 1],
-        padding: [0, 0],
-        padding_after: [0, 0],
-    };
+    let mut window = POINT;
     for axis in 0..image.len() {
         let one = spread_axis(node, context, &spread, axis, image, kernel)?;
         spread = one.value;
@@ -353,11 +349,7 @@ fn transposed(node: &Node, context: &mut Context) -> Lowers<Value> {
     }
     let channels_out = per_group * groups;
     let weights = reversed(context, weights, groups)?;
-    let bias = node.optional(2).map(|bias| context.dense(bias)).transpose()?;
-    let finish = Finish {
-        bias: bias.map_or(ABSENT, |bias| bias.address),
-        ..Finish::NONE
-    };
+    let finish = with_bias(node, context)?;
     let mut shape = vec![batch, channels_out];
     shape.extend(&window.output.map(|len| len as usize)[2 - image.len()..]);
     let operands = Operands {
@@ -509,7 +501,7 @@ fn pool(node: &Node, context: &mut Context, pooling: Pooling) -> Lowers<Vec<Valu
         .iter()
         .map(|len| length(*len))
         .collect::<Lowers<Vec<_>>>()?;
-    let geometry = Geometry::new(node, image, &kernel, true)?;
+    let geometry = Geometry::new(node, image, &kernel)?;
     let shape = geometry.shape(*batch, *channels);
     let planes = (batch * channels) as u32;
     let x = context.dense(x)?;

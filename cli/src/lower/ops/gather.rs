@@ -3,6 +3,7 @@
 use assay_network_plan::{Operation, Put, Scattering, Take};
 
 use super::super::context::Context;
+use super::super::expression::{Expression, Id};
 use super::super::node::{axis, invalid, length, unsupported, Lowers, Node, Problem};
 use super::super::value::{element, Value};
 use super::elementwise::convert;
@@ -78,6 +79,14 @@ fn take(
     Ok(out.into())
 }
 
+/// An index that counts from the end where it is negative.
+fn from_start(e: &mut Expression, index: Id, len: usize) -> Id {
+    let (zero, len) = (e.int(0), e.int(len as i32));
+    let negative = e.two(Operation::LessInt, index, zero);
+    let shifted = e.two(Operation::AddInt, index, len);
+    e.select(false, negative, shifted, index)
+}
+
 /// Numbers along an axis, in a shape that broadcasts to that of rank `rank`.
 fn line(len: usize, on: usize, rank: usize, stride: usize) -> Value {
     let mut shape = vec![1; rank];
@@ -94,10 +103,8 @@ fn places(context: &mut Context, shape: &[usize], on: usize, indices: &Value) ->
         .collect();
     let (len, stride) = (shape[on], strides[on]);
     let mut sum = context.express(Dtype::I64, &[&indices], |e, v| {
-        let (zero, len, stride) = (e.int(0), e.int(len as i32), e.int(stride as i32));
-        let negative = e.two(Operation::LessInt, v[0], zero);
-        let shifted = e.two(Operation::AddInt, v[0], len);
-        let index = e.select(false, negative, shifted, v[0]);
+        let index = from_start(e, v[0], len);
+        let stride = e.int(stride as i32);
         e.two(Operation::MulInt, index, stride)
     })?;
     for axis in (0..shape.len()).filter(|axis| *axis != on) {
@@ -131,10 +138,8 @@ fn tuples(context: &mut Context, lengths: &[usize], indices: &Value) -> Lowers<V
             layout.sliced(last, at as i64, 1, 1).without_axis(last)
         })?;
         let part = context.express(Dtype::I64, &[&one], |e, v| {
-            let (zero, len, stride) = (e.int(0), e.int(*len as i32), e.int(stride as i32));
-            let negative = e.two(Operation::LessInt, v[0], zero);
-            let shifted = e.two(Operation::AddInt, v[0], len);
-            let index = e.select(false, negative, shifted, v[0]);
+            let index = from_start(e, v[0], *len);
+            let stride = e.int(stride as i32);
             e.two(Operation::MulInt, index, stride)
         })?;
         sum = Some(match sum {
@@ -255,10 +260,7 @@ fn one_hot(node: &Node, context: &mut Context) -> Lowers<Value> {
     let hot = context.view(&values, |layout| layout.sliced(0, 1, 1, 1).without_axis(0))?;
     let dtype = values.dtype();
     context.express(dtype, &[&indices, &line, &hot, &off], |e, v| {
-        let (zero, depth) = (e.int(0), e.int(depth as i32));
-        let negative = e.two(Operation::LessInt, v[0], zero);
-        let shifted = e.two(Operation::AddInt, v[0], depth);
-        let index = e.select(false, negative, shifted, v[0]);
+        let index = from_start(e, v[0], depth);
         let equal = e.two(Operation::EqualInt, index, v[1]);
         e.select(dtype == Dtype::F32, equal, v[2], v[3])
     })

@@ -2,7 +2,7 @@
 
 use assay_network_plan::{Code, Finish, MatMul, Op, Operation, View, ABSENT, BLOCK, RANK};
 
-use super::super::context::{broadcast_shape, joined, lengths, Context};
+use super::super::context::{broadcast_shape, finish_of, joined, lengths, Context};
 use super::super::node::{invalid, unsupported, Lowers, Node, Problem};
 use super::super::value::{Array, Layout, Value};
 use super::elementwise::need_float;
@@ -82,47 +82,38 @@ pub fn matmul(
     let batch = broadcast_shape([x_batch, y_batch].into_iter())?;
     let mut shape = [&batch[..], &[rows, columns]].concat();
     let single = y_batch.iter().all(|len| *len == 1);
-    let product = if single {
+    let (x, y, batch, rows) = if single {
         // One matrix for the whole batch: its rows are rows of one product.
         let all = x.len() / depth;
         let x = context.reshape(&x, &[all, depth])?;
-        let y = context.reshape(&y, &[depth, columns])?;
-        let out = context.allocate(dtype, &shape)?;
-        let flat = Array {
-            layout: Layout::dense(&[all, columns]),
-            ..out.clone()
-        };
-        let producer = emit(
-            context,
-            &[],
-            [all, columns, depth],
-            [&x, &y],
-            &flat,
-            quantization,
-            finish,
-        )?;
-        Array {
-            producer: Some(producer),
-            ..out
-        }
+        (x, context.reshape(&y, &[depth, columns])?, &[][..], all)
     } else {
         let wide = |matrix: [usize; 2]| [&batch[..], &matrix].concat();
         let x = context.broadcast(&x, &wide([rows, depth]))?;
-        let y = context.broadcast(&y, &wide([depth, columns]))?;
-        let out = context.allocate(dtype, &shape)?;
-        let producer = emit(
+        (
+            x,
+            context.broadcast(&y, &wide([depth, columns]))?,
+            &batch[..],
+            rows,
+        )
+    };
+    let out = context.allocate(dtype, &shape)?;
+    let seen = Array {
+        layout: Layout::dense(&[batch, &[rows, columns]].concat()),
+        ..out.clone()
+    };
+    let sizes = [rows, columns, depth];
+    let product = Array {
+        producer: Some(emit(
             context,
-            &batch,
-            [rows, columns, depth],
+            batch,
+            sizes,
             [&x, &y],
-            &out,
+            &seen,
             quantization,
             finish,
-        )?;
-        Array {
-            producer: Some(producer),
-            ..out
-        }
+        )?),
+        ..out
     };
     if !line && !column {
         return Ok(product.into());
@@ -245,13 +236,13 @@ pub fn add_bias(context: &mut Context, x: &Value, y: &Value) -> Lowers<Option<Va
     let Some(producer) = array.producer.filter(|_| tensor.dtype == Dtype::F32) else {
         return Ok(None);
     };
-    let (finish, from_end) = match &context.plan.ops[producer] {
-        Op::MatMul(op) => (op.finish, 1),
-        Op::Conv(_) => match &context.plan.ops[producer] {
-            Op::Conv(op) => (op.finish, array.shape().len() - 1),
-            _ => return Ok(None),
-        },
-        _ => return Ok(None),
+    let op = &mut context.plan.ops[producer];
+    let from_end = match op {
+        Op::Conv(_) => array.shape().len() - 1,
+        _ => 1,
+    };
+    let Some(finish) = finish_of(op).copied() else {
+        return Ok(None);
     };
     let rank = array.shape().len();
     let channels = array.shape()[rank - from_end];
@@ -264,10 +255,8 @@ pub fn add_bias(context: &mut Context, x: &Value, y: &Value) -> Lowers<Option<Va
         return Ok(None);
     }
     let address = context.store(&tensor.bytes)?;
-    match &mut context.plan.ops[producer] {
-        Op::MatMul(op) => op.finish.bias = address,
-        Op::Conv(op) => op.finish.bias = address,
-        _ => return Ok(None),
+    if let Some(finish) = finish_of(&mut context.plan.ops[producer]) {
+        finish.bias = address;
     }
     Ok(Some(Value::Computed(array.clone())))
 }

@@ -157,12 +157,7 @@ fn dynamic(node: &Node, context: &mut Context) -> Lowers<Vec<Value>> {
     let zero = context.express(Dtype::U8, &[&low, &scale], |e, v| {
         let none = e.float(0.0);
         let negated = e.two(Operation::Sub, none, v[0]);
-        let quotient = e.two(Operation::Div, negated, v[1]);
-        let rounded = e.one(Operation::Round, quotient);
-        let level = e.one(Operation::ToInt, rounded);
-        let (low, high) = (e.int(0), e.int(255));
-        let level = e.two(Operation::MaxInt, level, low);
-        e.two(Operation::MinInt, level, high)
+        quantize(e, negated, v[1], None, (0, 255))
     })?;
     let zero = context.shared(&zero)?;
     let y = context.express(Dtype::U8, &[&x, &scale, &zero], |e, v| {

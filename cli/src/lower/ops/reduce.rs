@@ -1,7 +1,7 @@
 //! Operators over whole axes: sums, greatest elements, normalizations, orders.
 
 use assay_network_plan::{
-    CumSum, Normalization, Normalize, Operation, Reduce, Reduction, TopK, View, ABSENT,
+    CumSum, Normalization, Normalize, Operation, Reduce, Reduction, TopK, View, ABSENT, RANK,
 };
 
 use super::super::context::{joined, lengths, Context};
@@ -194,31 +194,37 @@ pub fn reduce(
     let out_dtype = if index { Dtype::I64 } else { x.dtype() };
     let x = context.array(&value)?;
     let out = context.allocate(out_dtype, &rows)?;
-    let (dims, kept_dims, [x_view, out_view]) = row_views(&x, &out, kept.len())?;
+    let mut out_strides = out.layout.strides.clone();
+    out_strides.resize(x.shape().len(), 0);
+    let strides = [x.layout.strides.clone(), out_strides];
+    let (dims, kept, views) = row_views(x.shape(), kept.len(), &strides, &[&x, &out])?;
     context.push(Reduce {
-        dims: lengths(&dims)?,
-        kept: kept_dims,
+        dims,
+        kept,
         reduction,
-        x: x_view,
-        out: out_view,
+        x: views[0],
+        out: views[1],
     });
     context.reshape(&out.into(), &shape)
 }
 
-/// Dimensions of rows: those before `kept` and those behind are joined apart. `out` has only the former, or all.
-fn row_views(x: &Array, out: &Array, kept: usize) -> Lowers<(Vec<usize>, u32, [View; 2])> {
-    let shape = x.shape();
-    let mut out_strides = out.layout.strides.clone();
-    out_strides.resize(shape.len(), 0);
-    let (dims, places, strides) = joined_rows(shape, &[x.layout.strides.clone(), out_strides], kept);
-    let view = |array: &Array, strides: &[i64]| array.view_over(strides).ok_or(Problem::TooLarge);
-    let views = [view(x, &strides[0])?, view(out, &strides[1])?];
-    Ok((dims, places, views))
+/// Tensors as an operator on rows takes them: its dimensions, how many of them are kept, and the tensors' views.
+type RowViews = ([u32; RANK], u32, Vec<View>);
+
+/// Tensors of dimensions `shape` with rows along the axes `on`.
+fn rows_along(on: &[usize], shape: &[usize], arrays: &[&Array]) -> Lowers<RowViews> {
+    let kept: Vec<usize> = (0..shape.len()).filter(|axis| !on.contains(axis)).collect();
+    let order: Vec<usize> = kept.iter().chain(on).copied().collect();
+    let dims: Vec<usize> = order.iter().map(|axis| shape[*axis]).collect();
+    let strides = arrays
+        .iter()
+        .map(|array| array.layout.clone().permuted(&order).strides);
+    row_views(&dims, kept.len(), &strides.collect::<Vec<_>>(), arrays)
 }
 
-/// As [`joined`], for operators on rows. Returns the dimensions, the number of those before a row as the operator counts
-/// them, and the strides.
-fn joined_rows(shape: &[usize], strides: &[Vec<i64>], kept: usize) -> (Vec<usize>, u32, Vec<Vec<i64>>) {
+/// Tensors over dimensions of which those from `kept` on are a row. Dimensions are joined where they can be, those before
+/// a row and those of it apart.
+fn row_views(shape: &[usize], kept: usize, strides: &[Vec<i64>], arrays: &[&Array]) -> Lowers<RowViews> {
     let part = |range: std::ops::Range<usize>| {
         let strides: Vec<Vec<i64>> = strides
             .iter()
@@ -232,12 +238,14 @@ fn joined_rows(shape: &[usize], strides: &[Vec<i64>], kept: usize) -> (Vec<usize
         row.push(1);
         row_strides.iter_mut().for_each(|strides| strides.push(0));
     }
-    let front = assay_network_plan::RANK.saturating_sub(row.len());
-    let strides = outer_strides
-        .into_iter()
-        .zip(row_strides)
-        .map(|(outer, row)| [outer, row].concat());
-    ([outer, row].concat(), front as u32, strides.collect())
+    let strides = outer_strides.into_iter().zip(row_strides);
+    let views = arrays
+        .iter()
+        .zip(strides)
+        .map(|(array, (outer, row))| array.view_over(&[outer, row].concat()).ok_or(Problem::TooLarge));
+    let views = views.collect::<Lowers<_>>()?;
+    let front = RANK.saturating_sub(row.len()) as u32;
+    Ok((lengths(&[outer, row].concat())?, front, views))
 }
 
 fn global_pool(node: &Node, context: &mut Context) -> Lowers<Value> {
@@ -286,8 +294,6 @@ fn normalize(
     epsilon: f32,
     scale_and_bias: [Option<&Value>; 2],
 ) -> Lowers<Value> {
-    let kept: Vec<usize> = (0..x.rank()).filter(|axis| !on.contains(axis)).collect();
-    let order: Vec<usize> = kept.iter().chain(on).copied().collect();
     let shape = x.shape().to_vec();
     let out = context.allocate(Dtype::F32, &shape)?;
     let x = context.array(x)?;
@@ -301,16 +307,8 @@ fn normalize(
             *present = true;
         }
     }
-    let strides: Vec<Vec<i64>> = arrays
-        .iter()
-        .map(|array| array.layout.clone().permuted(&order).strides)
-        .collect();
-    let dims: Vec<usize> = order.iter().map(|axis| shape[*axis]).collect();
-    let (dims, kept, strides) = joined_rows(&dims, &strides, kept.len());
-    let mut views = Vec::new();
-    for (array, strides) in arrays.iter().zip(&strides) {
-        views.push(array.view_over(strides).ok_or(Problem::TooLarge)?);
-    }
+    let arrays: Vec<&Array> = arrays.iter().collect();
+    let (dims, kept, views) = rows_along(on, &shape, &arrays)?;
     let absent = View {
         address: ABSENT,
         ..View::NONE
@@ -324,7 +322,7 @@ fn normalize(
         }
     });
     context.push(Normalize {
-        dims: lengths(&dims)?,
+        dims,
         kept,
         normalization,
         epsilon,
@@ -544,30 +542,21 @@ fn top_k(node: &Node, context: &mut Context) -> Lowers<Vec<Value>> {
     if count == 0 || count > x.shape()[on] {
         return invalid(format!("there are no {count} elements along its axis"));
     }
-    let kept: Vec<usize> = (0..x.rank()).filter(|axis| *axis != on).collect();
-    let order: Vec<usize> = kept.iter().copied().chain([on]).collect();
     let mut shape = x.shape().to_vec();
     shape[on] = count;
     let dtype = x.dtype();
     let values = context.allocate(dtype, &shape)?;
     let indices = context.allocate(Dtype::I64, &shape)?;
     let x = context.array(x)?;
-    let arrays = [&x, &values, &indices];
-    let strides: Vec<Vec<i64>> = arrays
-        .iter()
-        .map(|array| array.layout.clone().permuted(&order).strides)
-        .collect();
-    let dims: Vec<usize> = order.iter().map(|axis| x.shape()[*axis]).collect();
-    let (dims, kept, strides) = joined_rows(&dims, &strides, kept.len());
-    let view = |index: usize| arrays[index].view_over(&strides[index]).ok_or(Problem::TooLarge);
+    let (dims, kept, views) = rows_along(&[on], x.shape(), &[&x, &values, &indices])?;
     let op = TopK {
-        dims: lengths(&dims)?,
+        dims,
         kept,
         count: count as u32,
         largest: u32::from(node.int("largest", 1) != 0),
-        x: view(0)?,
-        values: view(1)?,
-        indices: view(2)?,
+        x: views[0],
+        values: views[1],
+        indices: views[2],
     };
     context.push(op);
     Ok(vec![values.into(), indices.into()])
@@ -580,25 +569,16 @@ fn cum_sum(node: &Node, context: &mut Context) -> Lowers<Value> {
     }
     let given = node.constant(1)?.to_integers();
     let on = axis(given.first().copied().unwrap_or(0), x.rank())?;
-    let kept: Vec<usize> = (0..x.rank()).filter(|axis| *axis != on).collect();
-    let order: Vec<usize> = kept.iter().copied().chain([on]).collect();
     let out = context.allocate(x.dtype(), x.shape())?;
     let x = context.array(x)?;
-    let arrays = [&x, &out];
-    let strides: Vec<Vec<i64>> = arrays
-        .iter()
-        .map(|array| array.layout.clone().permuted(&order).strides)
-        .collect();
-    let dims: Vec<usize> = order.iter().map(|axis| x.shape()[*axis]).collect();
-    let (dims, kept, strides) = joined_rows(&dims, &strides, kept.len());
-    let view = |index: usize| arrays[index].view_over(&strides[index]).ok_or(Problem::TooLarge);
+    let (dims, kept, views) = rows_along(&[on], x.shape(), &[&x, &out])?;
     let op = CumSum {
-        dims: lengths(&dims)?,
+        dims,
         kept,
         exclusive: u32::from(node.flag("exclusive")),
         reverse: u32::from(node.flag("reverse")),
-        x: view(0)?,
-        out: view(1)?,
+        x: views[0],
+        out: views[1],
     };
     context.push(op);
     Ok(out.into())
