@@ -20,6 +20,41 @@ fn instruction(operation: Operation, out: u8, a: u8, b: u8, immediate: u32) -> I
     }
 }
 
+/// A view with these strides, and its address such that all elements lie behind `address`.
+fn strided(address: u64, dims: [u32; RANK], element: Element, strides: [i32; RANK]) -> View {
+    let before: i64 = (0..RANK)
+        .map(|axis| i64::from(strides[axis].min(0)) * i64::from(dims[axis] - 1))
+        .sum();
+    View {
+        address: address.wrapping_add_signed(-before * i64::from(element.size())),
+        element,
+        strides,
+    }
+}
+
+fn dense(dims: [u32; RANK]) -> [i32; RANK] {
+    std::array::from_fn(|axis| dims[axis + 1..].iter().product::<u32>() as i32)
+}
+
+/// A plan of one copy over `dims`.
+fn copy(dims: [u32; RANK], element: Element, from: [i32; RANK], to: [i32; RANK]) -> Vec<u8> {
+    let mut inputs = [View::NONE; INPUTS_MAX];
+    inputs[0] = strided(WORK + (1 << 24), dims, element, from);
+    let mut code = Code::NONE;
+    code.len = 1;
+    code.instructions[0] = instruction(Operation::Load, 0, 0, 0, 0);
+    plan_of(
+        Elementwise {
+            dims,
+            out: strided(WORK, dims, element, to),
+            count: 1,
+            inputs,
+            code,
+        },
+        &[],
+    )
+}
+
 /// A plan of one elementwise operator over [`LEN`] f32 of value `probe`.
 fn plan(body: &[Instruction], result: u32, element: Element, probe: f32) -> Vec<u8> {
     let mut code = Code::NONE;
@@ -45,6 +80,13 @@ fn plan(body: &[Instruction], result: u32, element: Element, probe: f32) -> Vec<
         inputs,
         code,
     };
+    let constants: Vec<u8> = (0..LEN).flat_map(|_| probe.to_le_bytes()).collect();
+    plan_of(op, &constants)
+}
+
+/// A plan of one operator in one step, with some constants behind the header.
+fn plan_of(op: Elementwise, constants: &[u8]) -> Vec<u8> {
+    let dims = op.dims;
     let step = |op: u32, to: [u32; RANK]| Step {
         op,
         reserved: 0,
@@ -53,13 +95,13 @@ fn plan(body: &[Instruction], result: u32, element: Element, probe: f32) -> Vec<
         reserved_end: 0,
     };
     let mut params = vec![0; CHUNK];
-    params.extend((0..LEN).flat_map(|_| probe.to_le_bytes()));
+    params.extend(constants);
     let ops_offset = params.len() as u64;
     params.extend(Op::from(op).encode());
     params.extend(Op::from(Halt { len: 0 }).encode());
     params.resize(params.len().next_multiple_of(CHUNK), 0);
     let steps_offset = params.len() as u64;
-    for step in [step(0, [1, 1, 1, 1, 1, LEN]), step(1, [0; RANK])] {
+    for step in [step(0, dims), step(1, [0; RANK])] {
         let mut bytes = [0; Step::LEN];
         step.put(&mut bytes);
         params.extend(bytes);
@@ -82,10 +124,77 @@ fn fuel(executor: &WasmiExecutor, module: &<WasmiExecutor as Executor>::Module, 
     run.and_then(|run| run.fuel).expect("the first step runs")
 }
 
+/// Copies of tensors of several strides, beside what they move.
+fn print_moves(executor: &WasmiExecutor, module: &<WasmiExecutor as Executor>::Module) {
+    println!("| copy | fuel | transfers | bytes | lines | elements | repetitions | repeated bytes |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
+    let copies: [([u32; 3], [i32; 3]); 18] = [
+        ([1, 1, 1], [1, 1, 1]),
+        ([1, 1, 8192], [1, 1, 1]),
+        ([1, 64, 64], [1, 512, 1]),
+        ([1, 64, 32], [1, 300, 1]),
+        ([1, 64, 3], [1, 300, 1]),
+        ([1, 1000, 2], [1, 3, 1]),
+        ([1, 100, 20], [1, 30, 1]),
+        ([1, 1, 1000], [1, 1, 2]),
+        ([1, 1, 500], [1, 1, 7]),
+        ([1, 1, 100], [1, 1, 200]),
+        ([1, 1, 60], [1, 1, 500]),
+        ([1, 1, 1000], [1, 1, -1]),
+        ([3, 20, 20], [1, 60, 3]),
+        ([1, 32, 32], [1, 1, 32]),
+        ([1, 1, 4096], [0, 0, 0]),
+        ([1, 32, 32], [0, 0, 1]),
+        ([1, 32, 32], [0, 1, 0]),
+        ([64, 8, 8], [0, 1, 8]),
+    ];
+    let base = fuel(
+        executor,
+        module,
+        &plan_of(
+            Elementwise {
+                dims: [1; RANK],
+                out: View::NONE,
+                count: 0,
+                inputs: [View::NONE; INPUTS_MAX],
+                code: Code::NONE,
+            },
+            &[],
+        ),
+    );
+    println!("nothing: {base}");
+    for (lengths, strides) in copies {
+        for element in [Element::F32, Element::U8] {
+            let mut dims = [1; RANK];
+            dims[3..].copy_from_slice(&lengths);
+            let mut from = [0; RANK];
+            from[3..].copy_from_slice(&strides);
+            let whole = dense(dims);
+            let code = u64::from(lengths.iter().product::<u32>().div_ceil(256)) * 600;
+            for (from, to, store) in [(from, whole, false), (whole, from, true)] {
+                if store && strides.contains(&0) {
+                    continue;
+                }
+                let view = strided(0, dims, element, if store { to } else { from });
+                let other = strided(0, dims, element, whole);
+                let len = dims.map(|len| len as usize);
+                let moves = assay_network::Moves::of(&view, &len, store);
+                let total = fuel(executor, module, &copy(dims, element, from, to));
+                let own = total - fuel(executor, module, &copy(dims, element, whole, whole));
+                println!(
+                    "| {lengths:?} {strides:?} {element:?} {store} | {own} | {total} {code} {:?} | {} | {} | {} | {} | {} | {} |",
+                    assay_network::Moves::of(&other, &len, store).transfers, moves.transfers, moves.bytes, moves.lines, moves.elements, moves.repetitions, moves.repeated_bytes
+                );
+            }
+        }
+    }
+}
+
 fn main() {
     let executor = WasmiExecutor::new();
     let program = Program::new(NETWORK_PROGRAM.to_vec()).expect("the program passes the check");
     let module = executor.load(&program).expect("it loads");
+    print_moves(&executor, &module);
     let load = instruction(Operation::Load, 0, 0, 0, 0);
     let base = fuel(&executor, &module, &plan(&[load], 0, Element::F32, 0.5));
     println!(

@@ -231,6 +231,106 @@ fn a_product_or_reduction_of_any_shape_fits_into_its_steps() {
     }
 }
 
+/// A tensor of one shape through operators that read or write it at a distance, to short rows or far apart.
+#[test]
+fn tensors_of_any_strides_fit_into_their_steps() {
+    let ints = |values: &[i64]| Attribute::Ints(values.to_vec());
+    let strided = |op: &'static str, shape: &[i64], attributes: &[(&str, Attribute)]| {
+        (
+            op,
+            shape.to_vec(),
+            Model::of(shape).node_with(op, &["x"], "t", attributes),
+        )
+    };
+    let mut cases = vec![
+        strided("Softmax", &[2340, 7], &[("axis", Attribute::Int(0))]),
+        strided("LogSoftmax", &[5, 3200], &[("axis", Attribute::Int(0))]),
+        strided("ReduceMean", &[2340, 7], &[("axes", ints(&[0]))]),
+        strided("ReduceSum", &[64, 16, 16], &[]),
+        strided("ArgMax", &[1024, 16], &[("axis", Attribute::Int(0))]),
+    ];
+    for (shape, order) in [
+        (&[73, 73, 3][..], &[2, 0, 1][..]),
+        (&[8192, 2], &[1, 0]),
+        (&[5461, 3], &[1, 0]),
+        (&[2, 8192], &[1, 0]),
+        (&[128, 128], &[1, 0]),
+        (&[16, 16, 64], &[0, 2, 1]),
+        (&[4, 8, 8, 8, 8], &[4, 2, 0, 3, 1]),
+    ] {
+        cases.push(strided("Transpose", shape, &[("perm", ints(order))]));
+    }
+    let twice = |shape: &[i64], axis| {
+        let model = Model::of(shape)
+            .node("Relu", &["x"], "u")
+            .node("Sigmoid", &["x"], "v");
+        (
+            "Concat",
+            shape.to_vec(),
+            model.node_with("Concat", &["u", "v"], "t", &[("axis", Attribute::Int(axis))]),
+        )
+    };
+    cases.extend([
+        twice(&[16384, 1], 1),
+        twice(&[8192, 2], 1),
+        twice(&[100, 81, 2], 1),
+        twice(&[128, 128], 0),
+    ]);
+    for (shape, pads) in [
+        (&[8192, 2][..], &[0, 0, 0, 1][..]),
+        (&[8192, 2], &[1, 1, 1, 1]),
+        (&[20, 20, 40], &[1, 1, 1, 1, 1, 1]),
+    ] {
+        let model = Model::of(shape)
+            .integers("pads", pads)
+            .node("Pad", &["x", "pads"], "t");
+        cases.push(("Pad", shape.to_vec(), model));
+    }
+    for (shape, starts, ends, steps) in [
+        (&[5461, 3][..], &[0, 0][..], &[5461, 2][..], &[1, 1][..]),
+        (&[127, 129], &[126, 128], &[-200, -200], &[-1, -2]),
+        (&[128, 128], &[0, 0], &[128, 128], &[3, 5]),
+    ] {
+        let model = Model::of(shape)
+            .integers("starts", starts)
+            .integers("ends", ends)
+            .integers("axes", &[0, 1])
+            .integers("steps", steps)
+            .node("Slice", &["x", "starts", "ends", "axes", "steps"], "t");
+        cases.push(("Slice", shape.to_vec(), model));
+    }
+    for (channels, side, stride) in [(4, 32, 2), (1, 128, 2), (1, 64, 4), (16, 32, 2)] {
+        let shape = [1, channels, side, side];
+        let model = Model::of(&shape)
+            .floats("w", &[channels, 1, 2, 2], &vec![1.0; 4 * channels as usize])
+            .node_with(
+                "ConvTranspose",
+                &["x", "w"],
+                "t",
+                &[("strides", ints(&[stride, stride]))],
+            );
+        cases.push(("ConvTranspose", shape.to_vec(), model));
+    }
+    for (shape, axis) in [([8192, 2], 0), ([2, 8192], 0), ([128, 128], 0), ([128, 128], 1)] {
+        let model = Model::of(&shape)
+            .tensor("axis", DataType::Int64, &[], (axis as i64).to_le_bytes().to_vec())
+            .node("CumSum", &["x", "axis"], "t");
+        cases.push(("CumSum", shape.to_vec(), model));
+    }
+    for (op, shape, model) in cases {
+        let last = [("axes", ints(&[-1]))];
+        let rows = model
+            .node("Relu", &["t"], "a")
+            .node_with("ReduceMax", &["a"], "b", &last);
+        let onnx = rows.node("ReduceMax", &["b"], "y").bytes();
+        check(
+            &format!("{op} of {shape:?}"),
+            &onnx,
+            &[vec![0.5; shape.iter().product::<i64>() as usize]],
+        );
+    }
+}
+
 /// Every output channel has a bias, and a multiplier where the sums are quantized.
 #[test]
 fn a_product_of_many_columns_reads_no_more_chunks_than_a_step_may() {

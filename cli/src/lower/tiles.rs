@@ -1,6 +1,7 @@
 //! Cuts operators into tiles that fit a step's limits.
 
 use assay_engine::limits::STEP_FUEL;
+use assay_network::{Moves, SPAN};
 use assay_network_plan::{
     Code, Conv, CumSum, Element, Elementwise, Finish, MatMul, Normalization, Normalize, Op, Operation, Pool,
     Put, Reduce, Step, Take, TopK, View, Window, ABSENT, ARENA, BLOCK, CHUNK, CHUNKS_PER_STEP, ELEMENTS,
@@ -17,8 +18,6 @@ const STEP: u64 = 8_000;
 const ARENA_MARGIN: u64 = 8 * 1024;
 /// The most elements of an elementwise tile.
 const ELEMENTS_MAX: u64 = 16 * 1024;
-/// Bytes of the buffer through which elements pass that do not lie side by side.
-const SPAN: u64 = 4096;
 
 /// What a tile needs at most.
 #[derive(Clone, Copy, Debug, Default)]
@@ -139,71 +138,41 @@ fn transfer(view: &View, lengths: &Lengths, store: bool) -> Cost {
         return Cost::default();
     }
     let size = u64::from(view.element.size());
-    // Dimensions that are as one, the innermost first: length, distance of elements in the tensor and in the arena.
-    let mut axes: Vec<(u64, i64, u64)> = Vec::new();
-    let mut dense = 1;
+    // Dimensions that are as one, the innermost first: length, distance of elements.
+    let mut axes: Vec<(u64, i64)> = Vec::new();
     for axis in (0..RANK).rev() {
         let (len, stride) = (lengths[axis], i64::from(view.strides[axis]));
         match axes.last_mut() {
             _ if len == 1 => {}
             Some(inner) if stride == inner.1 * inner.0 as i64 => inner.0 *= len,
-            _ => axes.push((len, stride, dense)),
+            _ => axes.push((len, stride)),
         }
-        dense *= len;
     }
-    let elements: u64 = lengths.iter().product();
-    let mut far: Vec<_> = axes.iter().copied().filter(|axis| axis.1 != 0).collect();
+    let mut far: Vec<_> = axes.iter().filter(|axis| axis.1 != 0).collect();
     far.sort_by_key(|axis| axis.1.unsigned_abs());
-    let run = far.first().copied().unwrap_or((1, 1, 1));
-    let distinct: u64 = far.iter().map(|axis| axis.0).product();
-    let runs = distinct / run.0;
-    let direct = run.1 == 1 && run.2 == 1;
-    let distance = run.1.unsigned_abs();
-    let pieces = match (direct, store && distance > 1) {
-        (true, _) => 1,
-        (_, true) => run.0,
-        _ => run.0.div_ceil((SPAN / size - 1) / distance + 1),
-    };
     // From the closest elements outwards, the chunks of the part that lies in one piece, or of all its parts.
-    let (mut span, mut touched) = (size, 2);
-    for (len, stride, _) in &far {
+    let (mut span, mut touched) = (size, 1 + u64::from(view.address % size != 0));
+    for (len, stride) in far {
         span += (len - 1) * stride.unsigned_abs() * size;
         touched = (touched * len).min(chunks(span));
     }
-    let copied = if direct {
-        distinct * size / 8
-    } else {
-        distinct * 16 + runs * pieces * distance.min(SPAN / size) * size / 8
-    };
-    // Repetitions: a block at a time, or one element again and again.
-    let repeated: u64 = axes
-        .iter()
-        .filter(|axis| axis.1 == 0)
-        .map(|(len, _, dense)| {
-            elements / dense / len
-                * if *dense == 1 {
-                    60 + len
-                } else {
-                    len * (40 + dense * size / 4)
-                }
-        })
-        .sum();
-    let chunk_count = if store {
-        Cost {
-            writes: touched,
-            ..Cost::default()
-        }
-    } else {
-        Cost {
-            reads: touched,
-            ..Cost::default()
-        }
-    };
+    let moves = Moves::of(view, &lengths.map(|len| len as usize), store);
     Cost {
-        arena: SPAN,
-        fuel: 600 + runs * (120 + pieces * 160) + copied + repeated,
-        ..chunk_count
+        reads: if store && !moves.reads_back { 0 } else { touched },
+        writes: if store { touched } else { 0 },
+        arena: SPAN as u64,
+        fuel: moves_fuel(&moves),
     }
+}
+
+/// Fuel that moves take, as `examples/fuel.rs` measures it, and a little more.
+fn moves_fuel(moves: &Moves) -> u64 {
+    700 + moves.transfers * 660
+        + moves.bytes * 3 / 10
+        + moves.lines * 560
+        + moves.elements * 38
+        + moves.repetitions * 500
+        + moves.repeated_bytes * 6 / 10
 }
 
 /// Loading a box, and the place that it takes.

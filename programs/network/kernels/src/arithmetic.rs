@@ -75,7 +75,7 @@ pub fn load<M: Memory, A: Arithmetic>(
     for values in values.chunks_mut(PIECE) {
         let bytes = &mut piece[..values.len()];
         memory.read(address, bytes);
-        address += bytes.len() as u64;
+        address = address.wrapping_add(bytes.len() as u64);
         A::convert(element, zero, bytes, values)?;
     }
     Ok(())

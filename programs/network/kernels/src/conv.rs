@@ -5,9 +5,9 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::arithmetic::{load, Arithmetic};
 use crate::matmul::channels;
-use crate::memory::{read_values, write_values, Arena, Memory};
+use crate::memory::{place, read_values, write_values, Arena, Memory};
 use crate::tile::range_len;
-use crate::Fault;
+use crate::{window, Fault};
 
 /// Computes a tile; see [`Conv`].
 pub fn run<M: Memory, A: Arithmetic>(
@@ -16,18 +16,24 @@ pub fn run<M: Memory, A: Arithmetic>(
     op: &Conv,
     step: &Step,
 ) -> Result<(), Fault> {
+    window::check(&op.window)?;
     let groups = op.groups.max(1);
+    if op.channels_in % groups != 0 || op.channels_out % groups != 0 {
+        return Err(Fault::BadTile);
+    }
     let (group_in, group_out) = (op.channels_in / groups, op.channels_out / groups);
     let range = |axis: usize| [step.from[axis], step.to[axis]];
-    range_len(range(0), op.batch)?;
-    range_len(range(1), op.channels_out)?;
-    range_len(range(2), op.window.output[0])?;
-    range_len(range(3), group_in)?;
+    let limits = [op.batch, op.channels_out, op.window.output[0], group_in];
+    for (axis, limit) in limits.into_iter().enumerate() {
+        if range_len(range(axis), limit)? == 0 {
+            return Err(Fault::BadTile);
+        }
+    }
     for image in step.from[0]..step.to[0] {
         let mut channel = step.from[1];
         while channel < step.to[1] {
             let group = channel / group_out;
-            let end = step.to[1].min((group + 1) * group_out);
+            let end = step.to[1].min(group * group_out + group_out);
             let tile = Tile {
                 op,
                 image,
@@ -105,7 +111,7 @@ impl Tile<'_> {
         let [height, width] = self.op.window.output.map(u64::from);
         let plane = u64::from(self.image) * u64::from(self.op.channels_out) + u64::from(channel);
         let row = plane * height + u64::from(self.rows[0]);
-        base + row * width * u64::from(element_size)
+        place(base, row, width * u64::from(element_size))
     }
 
     /// The tile's input channels with their padding, `[channel][image.height][image.width]`.
@@ -122,11 +128,19 @@ impl Tile<'_> {
         let rows = image.rows_inside(height);
         let mut arena = arena.scope();
         let plane = arena.take::<A::Value>(rows.len() * width)?;
-        let first = self.image * self.op.channels_in + self.group * self.group_in + self.depth[0];
+        let [number, channels, group, group_in, depth] = [
+            self.image,
+            self.op.channels_in,
+            self.group,
+            self.group_in,
+            self.depth[0],
+        ]
+        .map(u64::from);
+        let first = number * channels + group * group_in + depth;
         let planes = pixels.chunks_mut((image.height * image.width).max(1));
         for (pixels, channel) in planes.zip(first..) {
-            let start = u64::from(channel) * (height * width) as u64 + (rows.start * width) as u64;
-            let address = self.op.x + start * u64::from(self.op.x_element.size());
+            let start = channel.wrapping_mul((height * width) as u64) + (rows.start * width) as u64;
+            let address = place(self.op.x, start, self.op.x_element.size().into());
             load::<M, A>(memory, &mut arena, source, address, plane)?;
             image.pad(plane, width, rows.start, pixels);
         }
@@ -147,8 +161,13 @@ impl Tile<'_> {
         let weights = arena.take::<A::Value>(self.count().next_multiple_of(2) * filled)?;
         let stride = u64::from(self.group_in) * self.kernel_len() as u64;
         let start = u64::from(self.depth[0]) * self.kernel_len() as u64;
-        let address =
-            |channel| self.op.weights + (u64::from(channel) * stride + start) * u64::from(element.size());
+        let address = |channel| {
+            place(
+                self.op.weights,
+                u64::from(channel) * stride + start,
+                element.size().into(),
+            )
+        };
         if filled as u64 == stride {
             let (all, rest) = weights.split_at_mut(self.count() * filled);
             load::<M, A>(memory, arena, weight_source, address(self.channels[0]), all)?;

@@ -8,9 +8,11 @@
 //! | file | what |
 //! | --- | --- |
 //! | `memory.rs` | what a step reads and writes, and the buffer it works in |
-//! | `tile.rs` | the part of an operator that a step computes; how strided tensors get into the buffer and out of it |
+//! | `tile.rs` | the part of an operator that a step computes |
+//! | `layout.rs` | how strided tensors get into the buffer and out of it |
 //! | `lanes.rs` | four lanes of f32 or i32, in SIMD or in plain Rust |
 //! | `math.rs`, `compare.rs` | functions of f32 |
+//! | `window.rs` | which windows over images there are |
 //! | `code.rs` | elementwise programs |
 //! | `arithmetic.rs` | the inner loops of matrix products and convolutions, f32 and quantized |
 //! | `elementwise.rs`, `rows.rs`, `matmul.rs`, `conv.rs`, `pool.rs`, `take.rs` | the operators |
@@ -24,6 +26,7 @@ mod compare;
 mod conv;
 mod elementwise;
 mod lanes;
+mod layout;
 pub mod math;
 mod matmul;
 mod memory;
@@ -31,12 +34,14 @@ mod pool;
 mod rows;
 mod take;
 mod tile;
+mod window;
 
 #[cfg(test)]
 mod tests;
 
 use assay_network_plan::{DecodeError, Element, Field, Header, Op, Step};
 
+pub use layout::{Moves, SPAN};
 pub use memory::{Arena, Memory};
 
 /// Words of 8 bytes in the buffer that [`run_step`] works in.

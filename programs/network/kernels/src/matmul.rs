@@ -4,7 +4,7 @@ use assay_network_plan::{Element, Finish, MatMul, Step, View, ABSENT, BLOCK, RAN
 use bytemuck::Zeroable;
 
 use crate::arithmetic::Arithmetic;
-use crate::memory::{read_values, Arena, Memory};
+use crate::memory::{place, read_values, Arena, Memory};
 use crate::tile::Tile;
 use crate::Fault;
 
@@ -158,7 +158,7 @@ fn packed_slice<'a, M: Memory, A: Arithmetic>(
     let rows = u64::from(op.dims[DEPTH]).next_multiple_of(A::PAIR as u64);
     let block = (tile.from(COLUMNS) / BLOCK + block) as u64;
     let k = (tile.from(DEPTH) + from) as u64;
-    read_values(memory, op.y.address + (block * rows + k) * row, weights);
+    read_values(memory, place(op.y.address, block * rows + k, row), weights);
     Ok(weights)
 }
 
@@ -205,12 +205,12 @@ pub fn channels<'a, M: Memory, A: Arithmetic>(
     if finish.bias == ABSENT {
         biases.fill(A::Sum::zeroed());
     } else {
-        read_values(memory, finish.bias + 4 * first as u64, biases);
+        read_values(memory, place(finish.bias, first as u64, 4), biases);
     }
     if finish.multiplier == ABSENT {
         multipliers.fill(1.0);
     } else {
-        read_values(memory, finish.multiplier + 4 * first as u64, multipliers);
+        read_values(memory, place(finish.multiplier, first as u64, 4), multipliers);
     }
     Ok((biases, multipliers))
 }

@@ -50,6 +50,11 @@ impl<'a> Arena<'a> {
     }
 }
 
+/// The address of element `index` behind `base`. One past the end of all memory wraps, and is not there.
+pub fn place(base: u64, index: u64, size: u64) -> u64 {
+    base.wrapping_add(index.wrapping_mul(size))
+}
+
 /// Fills `values` with the little-endian values at `address`.
 pub fn read_values<M: Memory, T: Pod>(memory: &mut M, address: u64, values: &mut [T]) {
     memory.read(address, bytemuck::cast_slice_mut(values));

@@ -2,9 +2,9 @@
 
 use core::ops::Range;
 
-use crate::memory::{read_values, write_values, Arena, Memory};
+use crate::memory::{place, read_values, write_values, Arena, Memory};
 use crate::tile::range_len;
-use crate::Fault;
+use crate::{window, Fault};
 use assay_network_plan::{Element, Pool, Pooling, Step, Window, ABSENT};
 
 /// Computes a tile; see [`Pool`]. Elements of 8 bits pass as f32.
@@ -13,6 +13,7 @@ pub fn run<M: Memory>(memory: &mut M, arena: &mut Arena, op: &Pool, step: &Step)
     if op.element != Element::F32 && !(bytes && op.pooling == Pooling::Max) {
         return Err(Fault::BadElement);
     }
+    window::check(&op.window)?;
     planes(memory, arena, op, step)
 }
 
@@ -60,15 +61,15 @@ fn planes<M: Memory>(memory: &mut M, arena: &mut Arena, op: &Pool, step: &Step) 
     let size = u64::from(op.element.size());
     for plane in step.from[0]..step.to[0] {
         let [first, first_out] = band.starts(op, step, plane);
-        load(memory, op.element, op.x + first * size, image);
+        load(memory, op.element, place(op.x, first, size), image);
         reduce(arena, op, step, image, band.seen.start, out)?;
         if op.indices != ABSENT {
             let start = i64::from(plane) * i64::from(op.window.input[0]) * i64::from(op.window.input[1]);
             find(op, step, image, band.seen.start, indices);
             indices.iter_mut().for_each(|index| *index += start);
-            write_values(memory, op.indices + first_out * 8, indices);
+            write_values(memory, place(op.indices, first_out, 8), indices);
         }
-        store(memory, op.element, op.out + first_out * size, out);
+        store(memory, op.element, place(op.out, first_out, size), out);
     }
     Ok(())
 }

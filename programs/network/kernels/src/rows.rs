@@ -18,7 +18,7 @@ const LANES: usize = 16;
 pub fn reduce<M: Memory>(memory: &mut M, arena: &mut Arena, op: &Reduce, step: &Step) -> Result<(), Fault> {
     let (tile, rows) = Tile::of_rows(step, &op.dims, op.kept)?;
     let size = op.out.element.size() as usize;
-    let out = arena.take::<u8>(rows.count * size)?;
+    let out = arena.take::<u8>(rows.count.checked_mul(size).ok_or(Fault::OutOfArena)?)?;
     let mut scope = arena.scope();
     let indices = op.reduction as u32 >= Reduction::ArgMax as u32;
     if op.x.element == Element::F32 && !indices {
@@ -310,7 +310,7 @@ pub fn top_k<M: Memory>(memory: &mut M, arena: &mut Arena, op: &TopK, step: &Ste
     let (tile, rows) = Tile::of_rows(step, &op.dims, op.kept)?;
     let count = op.count as usize;
     let last = op.kept as usize;
-    let one_axis = op.dims[last..].iter().skip(1).all(|len| *len == 1);
+    let one_axis = last < RANK && op.dims[last + 1..].iter().all(|len| *len == 1);
     if !one_axis || count > rows.len || op.x.element != op.values.element {
         return Err(Fault::BadTile);
     }

@@ -3,7 +3,7 @@
 use assay_network_plan::{Element, Put, Scattering, Step, Take};
 
 use crate::compare;
-use crate::memory::{read_values, write_values, Arena, Memory};
+use crate::memory::{place, read_values, write_values, Arena, Memory};
 use crate::tile::range_len;
 use crate::Fault;
 
@@ -14,20 +14,20 @@ pub fn take<M: Memory>(memory: &mut M, arena: &mut Arena, op: &Take, step: &Step
     let count = range_len([step.from[1], step.to[1]], op.count)?;
     let bytes = range_len([step.from[2], step.to[2]], op.row)?;
     let indices = arena.take::<i64>(count)?;
-    read_values(memory, op.indices + 8 * u64::from(step.from[1]), indices);
-    let rows = arena.take::<u8>(count * bytes)?;
+    read_values(memory, place(op.indices, step.from[1].into(), 8), indices);
+    let rows = arena.take::<u8>(count.checked_mul(bytes).ok_or(Fault::OutOfArena)?)?;
     let [row_len, start] = [op.row, step.from[2]].map(u64::from);
     for outer in u64::from(step.from[0])..u64::from(step.to[0]) {
         for (row, index) in rows.chunks_mut(bytes.max(1)).zip(indices.iter()) {
             let index = outer * u64::from(op.len) + row_of(*index, op.len)?;
-            memory.read(op.x + index * row_len + start, row);
+            memory.read(place(op.x, index, row_len).wrapping_add(start), row);
         }
         let first = outer * u64::from(op.count) + u64::from(step.from[1]);
         if bytes as u64 == row_len {
-            memory.write(op.out + first * row_len, rows);
+            memory.write(place(op.out, first, row_len), rows);
         } else {
             for (row, index) in rows.chunks(bytes.max(1)).zip(first..) {
-                memory.write(op.out + index * row_len + start, row);
+                memory.write(place(op.out, index, row_len).wrapping_add(start), row);
             }
         }
     }
@@ -49,15 +49,15 @@ fn row_of(index: i64, len: u32) -> Result<u64, Fault> {
 pub fn put<M: Memory>(memory: &mut M, arena: &mut Arena, op: &Put, step: &Step) -> Result<(), Fault> {
     let count = range_len([step.from[0], step.to[0]], op.count)?;
     let indices = arena.take::<i64>(count)?;
-    read_values(memory, op.indices + 8 * u64::from(step.from[0]), indices);
+    read_values(memory, place(op.indices, step.from[0].into(), 8), indices);
     let bytes = (op.row as usize)
         .checked_mul(op.element.size() as usize)
         .ok_or(Fault::OutOfArena)?;
     let row = arena.take::<u8>(bytes)?;
     let there = arena.take::<u8>(bytes)?;
-    for (index, place) in indices.iter().zip(u64::from(step.from[0])..) {
-        read_values(memory, op.x + place * bytes as u64, row);
-        let address = op.out + row_of(*index, op.len)? * bytes as u64;
+    for (index, at) in indices.iter().zip(u64::from(step.from[0])..) {
+        read_values(memory, place(op.x, at, bytes as u64), row);
+        let address = place(op.out, row_of(*index, op.len)?, bytes as u64);
         if op.scattering != Scattering::Replace {
             memory.read(address, there);
             meet(op, row, there)?;

@@ -29,13 +29,14 @@ impl Memory for Host {
     }
 
     fn read(&mut self, address: u64, bytes: &mut [u8]) {
-        for (byte, address) in bytes.iter_mut().zip(address..) {
-            *byte = self.bytes.get(&address).copied().unwrap_or(0);
+        for (byte, place) in bytes.iter_mut().zip(0..) {
+            *byte = self.bytes.get(&address.wrapping_add(place)).copied().unwrap_or(0);
         }
     }
 
     fn write(&mut self, address: u64, bytes: &[u8]) {
-        self.bytes.extend((address..).zip(bytes.iter().copied()));
+        let places = (0..).map(|place| address.wrapping_add(place));
+        self.bytes.extend(places.zip(bytes.iter().copied()));
     }
 }
 
@@ -178,11 +179,16 @@ fn bits(values: &[f32]) -> Vec<u32> {
 prop_compose! {
     /// Dimensions, the sizes of tiles, and strides that say anything: repetitions, reversals, transpositions.
     fn geometry()(
-        dims in prop::array::uniform6(1_u32..5),
-        size in prop::array::uniform6(1_u32..5),
+        mut dims in prop::array::uniform6(1_u32..5),
+        mut size in prop::array::uniform6(1_u32..5),
         strides in prop::array::uniform6(-40_i32..40),
         wide in prop::bool::weighted(0.2),
+        long in prop::option::of((0..RANK, 1_u32..1500, 1_u32..1500)),
     ) -> ([u32; RANK], [u32; RANK], [i32; RANK]) {
+        if let Some((axis, len, part)) = long {
+            dims = dims.map(|len| len / 3 + 1);
+            (dims[axis], size[axis]) = (len, part);
+        }
         let factor = if wide { 100 } else { 1 };
         (dims, size, strides.map(|stride| if stride.abs() < 12 { stride / 6 } else { stride * factor }))
     }
@@ -240,14 +246,16 @@ proptest! {
         let values = floats(7, all.len());
         let mut host = Host::default();
         host.put(X, &values);
+        let reach: i64 = (0..RANK).map(|axis| i64::from(strides[axis].abs()) * i64::from(dims[axis])).sum();
+        let start = out.address.wrapping_add_signed(-4 * reach);
+        let mut expected = floats(9, 2 * reach as usize);
+        host.put(start, &expected);
         let op = elementwise(dims, out, &[x], code(&[instruction(Operation::Load, 0, 0, 0, 0)], 0));
         host.run(op, &tiles(dims, size)).unwrap();
         for (index, value) in all.iter().zip(&values) {
-            let address = out.address.wrapping_add_signed(4 * offset(&out, index));
-            prop_assert_eq!(host.get::<f32>(address, 1), vec![*value]);
+            expected[(reach + offset(&out, index)) as usize] = *value;
         }
-        let written = host.bytes.keys().filter(|address| **address >= WORK).count();
-        prop_assert_eq!(written, 4 * values.len(), "nothing else is written");
+        prop_assert_eq!(bits(&host.get(start, expected.len())), bits(&expected), "nothing else is changed");
     }
 
     #[test]
@@ -454,17 +462,187 @@ proptest! {
     }
 
     #[test]
-    fn no_operator_makes_a_step_panic(kind in 0_u32..11, seed in prop::collection::vec(0_u8..6, Op::LEN), wild in prop::collection::vec((4..Op::LEN, any::<u8>()), 0..6), from: [u8; RANK], len: [u8; RANK]) {
-        let mut record: [u8; Op::LEN] = seed.try_into().unwrap();
-        record.iter_mut().enumerate().filter(|(at, _)| at % 4 != 0).for_each(|(_, byte)| *byte = 0);
-        wild.iter().for_each(|(at, byte)| record[*at] = *byte);
-        record[..4].copy_from_slice(&kind.to_le_bytes());
+    fn no_operator_makes_a_step_panic(
+        op in any_op(),
+        wild in prop::collection::vec((1..Op::LEN / 4, prop::sample::select(HOSTILE.to_vec())), 0..4),
+        from in prop::array::uniform6(0_u32..3),
+        len in prop::array::uniform6(0_u32..6),
+        long in prop::option::of((0..RANK, prop::sample::select(HOSTILE.to_vec()))),
+    ) {
+        let mut record = op.encode();
+        for (word, value) in wild {
+            record[4 * word..4 * word + 4].copy_from_slice(&value.to_le_bytes());
+        }
+        let mut to = core::array::from_fn(|axis| from[axis] + len[axis]);
+        if let Some((axis, value)) = long {
+            to[axis] = value;
+        }
         if let Ok(op) = Op::decode(&record) {
-            let from = from.map(|at| u32::from(at % 3));
-            let to = core::array::from_fn(|axis| from[axis] + u32::from(len[axis] % 6));
             let _ = Host::default().run(op, &[step(from, to)]);
         }
     }
+}
+
+/// Numbers that a malformed record may have anywhere.
+const HOSTILE: [u32; 12] = [
+    0,
+    1,
+    2,
+    3,
+    5,
+    6,
+    7,
+    1 << 16,
+    1 << 24,
+    1 << 31,
+    u32::MAX - 1,
+    u32::MAX,
+];
+
+/// A record of each kind that a plan may have.
+fn any_op() -> impl Strategy<Value = Op> {
+    let dims = [1, 1, 2, 3, 4, 5];
+    let view = |address, element| dense(address, element, dims);
+    let window = Window {
+        input: [5, 6],
+        output: [4, 5],
+        kernel: [2, 2],
+        stride: [1, 1],
+        dilation: [1, 1],
+        padding: [0, 0],
+        padding_after: [0, 0],
+    };
+    let conv = |element| Conv {
+        x: X,
+        weights: Y,
+        out: OUT,
+        sums: SUMS,
+        channels_in: 4,
+        channels_out: 6,
+        groups: 2,
+        x_element: element,
+        x_zero: 0,
+        weights_element: element,
+        weights_zero: 0,
+        out_element: if element == Element::F32 {
+            element
+        } else {
+            Element::I32
+        },
+        batch: 2,
+        window,
+        finish: Finish::NONE,
+    };
+    let matmul = |element, packed| MatMul {
+        dims,
+        x: view(X, element),
+        y: view(Y, element),
+        out: view(
+            OUT,
+            if element == Element::F32 {
+                element
+            } else {
+                Element::I32
+            },
+        ),
+        sums: SUMS,
+        x_zero: 0,
+        y_zero: 0,
+        packed,
+        finish: Finish::NONE,
+    };
+    let load = [
+        instruction(Operation::Load, 0, 0, 0, 0),
+        instruction(Operation::Exp, 1, 0, 0, 0),
+    ];
+    let pool = |indices| Pool {
+        x: X,
+        out: OUT,
+        element: Element::F32,
+        pooling: Pooling::Max,
+        window,
+        indices,
+        column_major: 0,
+        planes: 3,
+    };
+    let normalize = Normalize {
+        dims,
+        kept: 4,
+        normalization: Normalization::Softmax,
+        epsilon: 0.0,
+        x: view(X, Element::F32),
+        out: view(OUT, Element::F32),
+        scale: view(Y, Element::F32),
+        bias: view(Y, Element::F32),
+    };
+    let reduce = |reduction, element| Reduce {
+        dims,
+        kept: 4,
+        reduction,
+        x: view(X, element),
+        out: view(OUT, element),
+    };
+    let top_k = TopK {
+        dims,
+        kept: 5,
+        count: 2,
+        largest: 1,
+        x: view(X, Element::F32),
+        values: view(OUT, Element::F32),
+        indices: view(SUMS, Element::I64),
+    };
+    let cum_sum = CumSum {
+        dims,
+        kept: 5,
+        exclusive: 0,
+        reverse: 1,
+        x: view(X, Element::F32),
+        out: view(OUT, Element::F32),
+    };
+    let take = Take {
+        x: X,
+        indices: Y,
+        out: OUT,
+        outer: 3,
+        count: 4,
+        len: 5,
+        row: 24,
+    };
+    let put = |scattering| Put {
+        x: X,
+        indices: Y,
+        out: OUT,
+        count: 4,
+        len: 5,
+        row: 3,
+        element: Element::F32,
+        scattering,
+    };
+    prop::sample::select(vec![
+        Op::from(Halt { len: 4 }),
+        elementwise(
+            dims,
+            view(OUT, Element::F32),
+            &[view(X, Element::F32)],
+            code(&load, 1),
+        )
+        .into(),
+        reduce(Reduction::Sum, Element::F32).into(),
+        reduce(Reduction::ArgMax, Element::I64).into(),
+        normalize.into(),
+        matmul(Element::F32, 0).into(),
+        matmul(Element::I8, 0).into(),
+        matmul(Element::U8, 1).into(),
+        conv(Element::F32).into(),
+        conv(Element::I8).into(),
+        pool(ABSENT).into(),
+        pool(SUMS).into(),
+        take.into(),
+        put(Scattering::Replace).into(),
+        put(Scattering::Add).into(),
+        top_k.into(),
+        cum_sum.into(),
+    ])
 }
 
 /// Weights in blocks of columns.

@@ -1,13 +1,10 @@
-//! The part of an operator that a step computes, and how tensors get into the arena and out of it.
+//! The part of an operator that a step computes.
 
-use assay_network_plan::{Step, View, RANK};
-use bytemuck::Pod;
+use assay_network_plan::{Step, View, ARENA, RANK};
 
+use crate::layout::{Layout, SPAN};
 use crate::memory::{Arena, Memory};
 use crate::Fault;
-
-/// Bytes of the buffer through which elements pass that do not lie side by side.
-const SPAN: usize = 4096;
 
 /// A box of an operator's dimensions.
 #[derive(Clone, Copy)]
@@ -39,7 +36,7 @@ impl Tile {
             count: product(outer)?,
             len: product(row)?,
         };
-        let empty = rows.count == 0 || rows.len == 0;
+        let empty = rows.count == 0 || rows.len == 0 || tile.elements()? > ARENA;
         (whole && !empty).then_some((tile, rows)).ok_or(Fault::BadTile)
     }
 
@@ -89,8 +86,7 @@ impl Tile {
         bytes: &mut [u8],
     ) -> Result<(), Fault> {
         let buffer = arena.scope().take::<u64>(SPAN / 8)?;
-        self.layout(view)
-            .load(memory, bytemuck::cast_slice_mut(buffer), bytes)
+        Layout::new(view, &self.from, &self.len).load(memory, bytemuck::cast_slice_mut(buffer), bytes)
     }
 
     /// Puts the box's elements, which are dense and as they are stored, where a view has them.
@@ -103,33 +99,7 @@ impl Tile {
         bytes: &[u8],
     ) -> Result<(), Fault> {
         let buffer = arena.scope().take::<u64>(SPAN / 8)?;
-        self.layout(view)
-            .store(memory, bytemuck::cast_slice_mut(buffer), bytes)
-    }
-
-    /// Where a view has the box's elements. Neighbouring dimensions that are as one are joined.
-    #[inline(never)]
-    fn layout(&self, view: &View) -> Layout {
-        let mut layout = Layout {
-            size: view.element.size() as usize,
-            address: view.address,
-            axes: [Axis::default(); RANK],
-            count: 0,
-        };
-        let size = i64::from(view.element.size());
-        let mut dense = 1;
-        for axis in (0..RANK).rev() {
-            let stride = i64::from(view.strides[axis]);
-            let start = (stride * size).wrapping_mul(i64::from(self.from[axis]));
-            layout.address = layout.address.wrapping_add_signed(start);
-            layout.push(Axis {
-                len: self.len[axis],
-                stride,
-                dense,
-            });
-            dense *= self.len[axis];
-        }
-        layout
+        Layout::new(view, &self.from, &self.len).store(memory, bytemuck::cast_slice_mut(buffer), bytes)
     }
 }
 
@@ -139,287 +109,6 @@ pub struct Rows {
     pub count: usize,
     /// Elements of each.
     pub len: usize,
-}
-
-/// A dimension: its length, and the elements from one index to the next in the tensor and in the arena.
-#[derive(Clone, Copy, Default)]
-struct Axis {
-    len: usize,
-    stride: i64,
-    dense: usize,
-}
-
-/// The dimensions of a tile in a tensor, the innermost first.
-struct Layout {
-    /// Bytes of an element.
-    size: usize,
-    address: u64,
-    axes: [Axis; RANK],
-    count: usize,
-}
-
-impl Layout {
-    fn push(&mut self, axis: Axis) {
-        if axis.len == 1 {
-            return;
-        }
-        if let Some(inner) = self.axes[..self.count].last_mut() {
-            if axis.stride == inner.stride * inner.len as i64 {
-                inner.len *= axis.len;
-                return;
-            }
-        }
-        self.axes[self.count] = axis;
-        self.count += 1;
-    }
-
-    /// The dimension along which elements lie closest, repetitions left out, and its place.
-    fn closest(&self) -> Option<(usize, Axis)> {
-        let mut closest: Option<(usize, Axis)> = None;
-        for (place, axis) in self.axes[..self.count].iter().enumerate() {
-            let closer =
-                closest.is_none_or(|(_, best)| axis.stride.unsigned_abs() < best.stride.unsigned_abs());
-            if axis.stride != 0 && closer {
-                closest = Some((place, *axis));
-            }
-        }
-        closest
-    }
-
-    /// The dimension along which elements lie closest, or one of a single element.
-    fn run(&self) -> (usize, Axis) {
-        let single = Axis {
-            len: 1,
-            stride: 1,
-            dense: 1,
-        };
-        self.closest().unwrap_or((RANK, single))
-    }
-
-    fn load<M: Memory>(&self, memory: &mut M, buffer: &mut [u8], to: &mut [u8]) -> Result<(), Fault> {
-        if to.is_empty() {
-            return Ok(());
-        }
-        let (run_place, run) = self.run();
-        let mut places = Odometer::new(self, |place, axis| place != run_place && axis.stride != 0);
-        while let Some((offset, dense)) = places.next() {
-            let address = self.at(offset);
-            let to = to.get_mut(dense * self.size..).ok_or(Fault::BadTile)?;
-            if run.stride == 1 && run.dense == 1 {
-                memory.read(address, to.get_mut(..run.len * self.size).ok_or(Fault::BadTile)?);
-            } else {
-                self.load_run(memory, buffer, address, run, to)?;
-            }
-        }
-        for place in 0..self.count {
-            if self.axes[place].stride == 0 {
-                self.repeat(place, to)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads elements at a distance, in spans that fit into `buffer`.
-    #[inline(never)]
-    fn load_run<M: Memory>(
-        &self,
-        memory: &mut M,
-        buffer: &mut [u8],
-        address: u64,
-        run: Axis,
-        to: &mut [u8],
-    ) -> Result<(), Fault> {
-        let distance = run.stride.unsigned_abs() as usize;
-        let piece = (buffer.len() / self.size - 1) / distance + 1;
-        for index in (0..run.len).step_by(piece) {
-            let count = piece.min(run.len - index);
-            let span = (count - 1) * distance + 1;
-            let span = buffer.get_mut(..span * self.size).ok_or(Fault::BadTile)?;
-            let last = index + count - 1;
-            let first = if run.stride > 0 { index } else { last };
-            memory.read(
-                address.wrapping_add_signed(self.bytes(run.stride * first as i64)),
-                span,
-            );
-            let to = to
-                .get_mut(index * run.dense * self.size..)
-                .ok_or(Fault::BadTile)?;
-            let from = Strided {
-                elements: span,
-                distance,
-                backwards: run.stride < 0,
-            };
-            self.copy(&from, to, run.dense)?;
-        }
-        Ok(())
-    }
-
-    /// Copies elements to places at a distance.
-    fn copy(&self, from: &Strided, to: &mut [u8], distance: usize) -> Result<(), Fault> {
-        match self.size {
-            1 => from.copy::<u8>(to, distance),
-            4 => from.copy::<u32>(to, distance),
-            _ => from.copy::<u64>(to, distance),
-        }
-    }
-
-    /// Fills the indices from 1 on of a dimension along which a tensor is repeated; all dimensions inside of it are full.
-    #[inline(never)]
-    fn repeat(&self, place: usize, to: &mut [u8]) -> Result<(), Fault> {
-        let axis = self.axes[place];
-        let block = axis.dense * self.size;
-        let mut outer = Odometer::new(self, |other, axis| other > place && axis.stride != 0);
-        while let Some((_, dense)) = outer.next() {
-            let to = to
-                .get_mut(dense * self.size..)
-                .and_then(|to| to.get_mut(..axis.len * block))
-                .ok_or(Fault::BadTile)?;
-            if axis.dense == 1 {
-                let (first, rest) = to.split_at_mut(self.size);
-                let from = Strided {
-                    elements: first,
-                    distance: 0,
-                    backwards: false,
-                };
-                self.copy(&from, rest, 1)?;
-            } else {
-                for index in 1..axis.len {
-                    to.copy_within(..block, index * block);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn store<M: Memory>(&self, memory: &mut M, buffer: &mut [u8], from: &[u8]) -> Result<(), Fault> {
-        if from.is_empty() {
-            return Ok(());
-        }
-        let (run_place, run) = self.run();
-        let mut places = Odometer::new(self, |place, axis| place != run_place && axis.stride != 0);
-        while let Some((offset, dense)) = places.next() {
-            let address = self.at(offset);
-            let from = from.get(dense * self.size..).ok_or(Fault::BadTile)?;
-            if run.stride == 1 && run.dense == 1 {
-                memory.write(address, from.get(..run.len * self.size).ok_or(Fault::BadTile)?);
-            } else {
-                self.store_run(memory, buffer, address, run, from)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes elements: those that lie side by side by way of `buffer`, others one by one.
-    #[inline(never)]
-    fn store_run<M: Memory>(
-        &self,
-        memory: &mut M,
-        buffer: &mut [u8],
-        address: u64,
-        run: Axis,
-        from: &[u8],
-    ) -> Result<(), Fault> {
-        let piece = match run.stride {
-            1 => buffer.len() / self.size,
-            _ => 1,
-        };
-        for index in (0..run.len).step_by(piece) {
-            let span = piece.min(run.len - index) * self.size;
-            let span = buffer.get_mut(..span).ok_or(Fault::BadTile)?;
-            let from = Strided {
-                elements: from.get(index * run.dense * self.size..).ok_or(Fault::BadTile)?,
-                distance: run.dense,
-                backwards: false,
-            };
-            self.copy(&from, span, 1)?;
-            memory.write(
-                address.wrapping_add_signed(self.bytes(run.stride * index as i64)),
-                span,
-            );
-        }
-        Ok(())
-    }
-
-    fn at(&self, elements: i64) -> u64 {
-        self.address.wrapping_add_signed(self.bytes(elements))
-    }
-
-    fn bytes(&self, elements: i64) -> i64 {
-        elements.wrapping_mul(self.size as i64)
-    }
-}
-
-/// Elements at a distance. At a distance of 0, one again and again.
-struct Strided<'a> {
-    elements: &'a [u8],
-    distance: usize,
-    backwards: bool,
-}
-
-impl Strided<'_> {
-    /// Copies as many elements as there are, or as have a place.
-    #[inline(never)]
-    fn copy<T: Pod>(&self, to: &mut [u8], distance: usize) -> Result<(), Fault> {
-        let from: &[T] = bytemuck::try_cast_slice(self.elements).map_err(|_| Fault::BadTile)?;
-        let to: &mut [T] = bytemuck::try_cast_slice_mut(to).map_err(|_| Fault::BadTile)?;
-        if self.distance == 0 {
-            to.fill(*from.first().ok_or(Fault::BadTile)?);
-            return Ok(());
-        }
-        let count = (from.len() - 1) / self.distance + 1;
-        let last = if self.backwards { count - 1 } else { 0 };
-        for (index, place) in to.iter_mut().step_by(distance).take(count).enumerate() {
-            *place = from[index.abs_diff(last) * self.distance];
-        }
-        Ok(())
-    }
-}
-
-/// All places along some of a layout's dimensions, in any order: offsets in the tensor and in the arena.
-struct Odometer {
-    axes: [Axis; RANK],
-    indices: [usize; RANK],
-    count: usize,
-    next: Option<(i64, usize)>,
-}
-
-impl Odometer {
-    fn new(layout: &Layout, chosen: impl Fn(usize, &Axis) -> bool) -> Self {
-        let mut axes = [Axis::default(); RANK];
-        let mut count = 0;
-        for (place, axis) in layout.axes[..layout.count].iter().enumerate() {
-            if chosen(place, axis) {
-                axes[count] = *axis;
-                count += 1;
-            }
-        }
-        Self {
-            axes,
-            indices: [0; RANK],
-            count,
-            next: Some((0, 0)),
-        }
-    }
-
-    fn next(&mut self) -> Option<(i64, usize)> {
-        let (mut offset, mut dense) = self.next?;
-        self.next = None;
-        let current = (offset, dense);
-        for place in 0..self.count {
-            let axis = &self.axes[place];
-            self.indices[place] += 1;
-            offset += axis.stride;
-            dense += axis.dense;
-            if self.indices[place] < axis.len {
-                self.next = Some((offset, dense));
-                break;
-            }
-            self.indices[place] = 0;
-            offset -= axis.stride * axis.len as i64;
-            dense -= axis.dense * axis.len;
-        }
-        Some(current)
-    }
 }
 
 fn product(lengths: &[usize]) -> Result<usize, Fault> {
