@@ -57,7 +57,22 @@ export async function submit(api, call, signer) {
   return { fee, events: events.map(({ event }) => event) };
 }
 
-function inBlock(call, signer) {
+// The newest block, by which a transaction is signed, can be one that the node's pool does not know yet. The pool took
+// nothing then: what is refused for it is signed again.
+const TOO_NEW = 'ancient birth block';
+
+async function inBlock(call, signer) {
+  return until('the pool to know the newest block', async () => {
+    try {
+      return await sent(call, signer);
+    } catch (error) {
+      if (error.message.includes(TOO_NEW)) return undefined;
+      throw error;
+    }
+  });
+}
+
+function sent(call, signer) {
   return new Promise((resolve, reject) => {
     call
       .signAndSend(signer, { nonce: -1 }, (result) => {

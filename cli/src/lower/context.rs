@@ -12,6 +12,10 @@ use super::value::{Array, Layout, Value};
 use crate::onnx::{elements, Tensor};
 use crate::package::{Dtype, Hash};
 
+/// The most operators of a plan.
+const OPS_MAX: usize = 1 << 16;
+/// The most elements of a tensor, also of one that is only seen: more could not be computed in all steps of a plan.
+const ELEMENTS_MAX: usize = 1 << 36;
 /// The most operators that one expression takes.
 const PARTS_MAX: usize = 1024;
 
@@ -35,10 +39,7 @@ impl Context {
 
     /// A new dense tensor.
     pub fn allocate(&mut self, dtype: Dtype, shape: &[usize]) -> Lowers<Array> {
-        let len = elements(shape).ok_or(Problem::Memory)?;
-        if len == 0 {
-            return unsupported("a tensor without elements is not supported");
-        }
+        let len = size(shape)?;
         let address = self.plan.buffers.take((len * dtype.size()) as u64);
         Ok(Array::dense(address.ok_or(Problem::Memory)?, dtype, shape))
     }
@@ -69,20 +70,29 @@ impl Context {
     }
 
     /// Appends an operator; returns its number.
-    pub fn push(&mut self, op: impl Into<Op>) -> usize {
+    pub fn push(&mut self, op: impl Into<Op>) -> Lowers<usize> {
+        if self.plan.ops.len() == OPS_MAX {
+            return unsupported(format!(
+                "a model of more than {OPS_MAX} operators is not supported"
+            ));
+        }
         self.plan.ops.push(op.into());
-        self.plan.ops.len() - 1
+        Ok(self.plan.ops.len() - 1)
     }
 
     /// A tensor's place in memory.
     pub fn array(&mut self, value: &Value) -> Lowers<Array> {
         match value {
             Value::Computed(array) => Ok(array.clone()),
-            Value::Pending(expression) => self.compute(expression),
-            Value::Constant(tensor) => {
-                if tensor.is_empty() {
-                    return unsupported("a tensor without elements is not supported");
+            Value::Pending(expression) => {
+                if let Some(array) = expression.placed.get() {
+                    return Ok(array.clone());
                 }
+                let array = self.compute(expression)?;
+                Ok(expression.placed.get_or_init(|| array).clone())
+            }
+            Value::Constant(tensor) => {
+                size(&tensor.shape)?;
                 let address = self.store_once(&tensor.bytes)?;
                 Ok(Array::dense(address, tensor.dtype, &tensor.shape))
             }
@@ -118,13 +128,18 @@ impl Context {
     /// The value seen by another layout.
     pub fn view(&mut self, value: &Value, change: impl FnOnce(Layout) -> Layout) -> Lowers<Value> {
         if let Value::Constant(tensor) = value {
-            let layout = change(Layout::dense(&tensor.shape));
-            elements(&layout.shape).ok_or(Problem::Memory)?;
+            let whole = Layout::dense(&tensor.shape);
+            let layout = change(whole.clone());
+            if elements(&layout.shape) != Some(0) {
+                within(&layout, &whole)?;
+            }
             return Ok(tensor.select(&layout).into());
         }
         let array = self.array(value)?;
+        let layout = change(array.layout.clone());
+        within(&layout, &array.layout)?;
         Ok(Value::Computed(Array {
-            layout: change(array.layout),
+            layout,
             producer: None,
             ..array
         }))
@@ -160,6 +175,7 @@ impl Context {
         if value.shape() == shape {
             return Ok(value.clone());
         }
+        size(shape)?;
         let array = self.array(value)?;
         let from = array.shape().to_vec();
         match array.layout.clone().broadcast(shape) {
@@ -177,10 +193,27 @@ impl Context {
         &mut self,
         dtype: Dtype,
         values: &[&Value],
-        write: impl FnOnce(&mut Expression, &[Id]) -> Id,
+        write: impl Fn(&mut Expression, &[Id]) -> Id,
     ) -> Lowers<Value> {
+        let expression = self.written(dtype, values, &write)?;
+        if expression.program::<CODE_MAX>().is_some() {
+            return Ok(Value::Pending(Rc::new(expression)));
+        }
+        // Too long with what its operands are: they are computed first.
+        let computed = values.iter().map(|value| self.shared(value));
+        let computed = computed.collect::<Lowers<Vec<_>>>()?;
+        let expression = self.written(dtype, &computed.iter().collect::<Vec<_>>(), &write)?;
+        Ok(Value::Pending(Rc::new(expression)))
+    }
+
+    fn written(
+        &mut self,
+        dtype: Dtype,
+        values: &[&Value],
+        write: &impl Fn(&mut Expression, &[Id]) -> Id,
+    ) -> Lowers<Expression> {
         let shape = broadcast_shape(values.iter().map(|value| value.shape()))?;
-        elements(&shape).ok_or(Problem::Memory)?;
+        size(&shape)?;
         let mut expression = Expression::new(&shape, dtype);
         let mut ids = Vec::new();
         for (index, value) in values.iter().enumerate() {
@@ -190,7 +223,7 @@ impl Context {
         let result = write(&mut expression, &ids);
         // The result is the last term.
         expression.terms.truncate(result + 1);
-        Ok(Value::Pending(Rc::new(expression)))
+        Ok(expression)
     }
 
     /// Brings a value into an expression that needs room for `rest` more.
@@ -202,7 +235,8 @@ impl Context {
         }
         if let Value::Pending(pending) = value {
             let inputs = expression.inputs.len() + pending.inputs.len() + rest;
-            if pending.shape == expression.shape && inputs <= INPUTS_MAX {
+            let joins = pending.placed.get().is_none() && pending.shape == expression.shape;
+            if joins && inputs <= INPUTS_MAX {
                 if let Some(id) = expression.join(pending) {
                     return Ok(id);
                 }
@@ -254,7 +288,7 @@ impl Context {
 
     /// Computes an expression into a tensor of its shape.
     pub fn compute_to(&mut self, expression: &Expression, out: &Array) -> Lowers<()> {
-        let code = expression.code(expression.terms.len() - 1, false);
+        let code = expression.program();
         let code = code.ok_or_else(|| Problem::Unsupported("it computes too much at once".into()))?;
         let mut strides = vec![out.layout.strides.clone()];
         strides.extend(expression.inputs.iter().map(|input| input.layout.strides.clone()));
@@ -273,7 +307,7 @@ impl Context {
             count: expression.inputs.len() as u32,
             inputs,
             code,
-        });
+        })?;
         Ok(())
     }
 
@@ -322,7 +356,7 @@ impl Context {
                 count: expression.inputs.len() as u32,
                 inputs,
                 code,
-            });
+            })?;
         }
         Ok(())
     }
@@ -340,12 +374,32 @@ impl Context {
     /// Computes a value into a tensor of its shape and type.
     pub fn write(&mut self, value: &Value, to: &Array) -> Lowers<()> {
         match value {
-            Value::Pending(expression) => self.compute_to(expression, to),
+            Value::Pending(expression) if expression.placed.get().is_none() => {
+                self.compute_to(expression, to)
+            }
             other => {
                 let from = self.array(other)?;
                 self.copy(&from, to)
             }
         }
+    }
+}
+
+/// How many elements a tensor of this shape has: some, and not too many.
+fn size(shape: &[usize]) -> Lowers<usize> {
+    match elements(shape) {
+        Some(0) => unsupported("a tensor without elements is not supported"),
+        Some(len) if len <= ELEMENTS_MAX => Ok(len),
+        _ => Err(Problem::Memory),
+    }
+}
+
+/// Fails for a layout of elements that another one has not.
+fn within(layout: &Layout, whole: &Layout) -> Lowers<()> {
+    size(&layout.shape)?;
+    match layout.reach().zip(whole.reach()) {
+        Some((part, whole)) if whole[0] <= part[0] && part[1] <= whole[1] => Ok(()),
+        _ => invalid("it asks for elements that its operand does not have"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Elementwise expressions: collected over several nodes, then written as one program.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use assay_network_plan::{Code, Element, Instruction, Operation, INPUTS_MAX};
@@ -39,6 +40,8 @@ pub struct Expression {
     pub inputs: Vec<Array>,
     /// In the order of computation; the last one is the result.
     pub terms: Vec<Term>,
+    /// Where it is, once it is computed.
+    pub placed: OnceCell<Array>,
 }
 
 impl Expression {
@@ -48,6 +51,7 @@ impl Expression {
             dtype,
             inputs: Vec::new(),
             terms: Vec::new(),
+            placed: OnceCell::new(),
         }
     }
 
@@ -129,6 +133,11 @@ impl Expression {
             ids.push(id);
         }
         ids.last().copied()
+    }
+
+    /// The program that computes it. `None` if it is too long.
+    pub fn program<const N: usize>(&self) -> Option<Code<N>> {
+        self.code(self.terms.len().checked_sub(1)?, false)
     }
 
     /// The program that computes `result`. With `loaded`, input 0 is in register 0 already. `None` if it is too long.

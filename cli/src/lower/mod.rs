@@ -334,7 +334,8 @@ impl<'a> Lowering<'a> {
         if len > OUTPUT_MAX as u64 {
             return Err(LowerError::OutputTooLong(len));
         }
-        self.context.push(Halt { len: len as u32 });
+        let halt = self.context.push(Halt { len: len as u32 });
+        halt.map_err(|_| LowerError::TooManySteps)?;
         Ok(specs)
     }
 
@@ -342,15 +343,13 @@ impl<'a> Lowering<'a> {
         let mut steps = Vec::new();
         self.nodes.resize(self.context.plan.ops.len(), None);
         for (index, (op, node)) in self.context.plan.ops.iter().zip(&self.nodes).enumerate() {
-            let tiles = tiles::steps(op, index as u32).ok_or_else(|| LowerError::Node {
+            let tiles = tiles::steps(op, index as u32, STEPS_MAX - steps.len());
+            let tiles = tiles.map_err(|problem| LowerError::Node {
                 node: node.map_or("output", name_of).to_string(),
                 operator: node.map_or("output", |node| &node.op_type).to_string(),
-                problem: Problem::TooLarge,
+                problem,
             })?;
-            steps.extend(tiles);
-            if steps.len() > STEPS_MAX {
-                return Err(LowerError::TooManySteps);
-            }
+            steps.extend(tiles.ok_or(LowerError::TooManySteps)?);
         }
         Ok(steps)
     }
@@ -367,7 +366,8 @@ fn failed(node: &NodeProto, problem: Problem) -> LowerError {
 
 /// A node's name; where it has none, that of its first output.
 fn name_of(node: &NodeProto) -> &str {
-    match (&node.name[..], node.output.first()) {
+    let output = node.output.iter().find(|output| !output.is_empty());
+    match (&node.name[..], output) {
         ("", Some(output)) => output,
         (name, _) => name,
     }

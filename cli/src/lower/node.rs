@@ -168,6 +168,14 @@ pub fn axes(given: &[i64], rank: usize) -> Lowers<Vec<usize>> {
     Ok(axes)
 }
 
+/// Fails for an operand of another shape.
+pub fn need_shape(what: &str, value: &Value, shape: &[usize]) -> Lowers<()> {
+    match value.shape() {
+        own if own == shape => Ok(()),
+        own => invalid(format!("the shape of its {what} is {own:?}, not {shape:?}")),
+    }
+}
+
 /// A length that an attribute or a constant gives.
 pub fn length(len: i64) -> Lowers<usize> {
     match usize::try_from(len) {

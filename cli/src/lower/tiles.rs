@@ -8,6 +8,8 @@ use assay_network_plan::{
     RANK, SLICE,
 };
 
+use super::node::{Lowers, Problem};
+
 /// Chunks for the header, the operator's record and the step's record.
 const RECORD_CHUNKS: u64 = 3;
 /// Half of a step's fuel: a step is planned for half of what it may use.
@@ -60,31 +62,41 @@ impl Cost {
 /// Lengths of a tile.
 type Lengths = [u64; RANK];
 
-/// The steps that compute an operator, or `None` if its smallest tile passes a limit.
-pub fn steps(op: &Op, index: u32) -> Option<Vec<Step>> {
-    match op {
-        Op::Halt(_) => Some(vec![step(index, [0; RANK], [0; RANK])]),
-        Op::Elementwise(op) => elementwise(op, index),
-        Op::Reduce(op) => rows(index, op.dims, op.kept, |lengths| reduce_cost(op, lengths)),
-        Op::Normalize(op) => rows(index, op.dims, op.kept, |lengths| normalize_cost(op, lengths)),
-        Op::TopK(op) => rows(index, op.dims, op.kept, |lengths| top_k_cost(op, lengths)),
-        Op::CumSum(op) => rows(index, op.dims, op.kept, |lengths| cum_sum_cost(op, lengths)),
-        Op::MatMul(op) => matmul(op, index),
-        Op::Conv(op) => conv(op, index),
-        Op::Pool(op) => pool(op, index),
-        Op::Take(op) => take(op, index),
-        Op::Put(op) => put(op, index),
-    }
+/// The steps that compute an operator. `None` if they are more than `most`.
+pub fn steps(op: &Op, index: u32, most: usize) -> Lowers<Option<Vec<Step>>> {
+    let tiles = tiles(op).ok_or(Problem::TooLarge)?;
+    let steps: Vec<Step> = tiles
+        .take(most.saturating_add(1))
+        .map(|[from, to]| Step {
+            op: index,
+            reserved: 0,
+            from,
+            to,
+            reserved_end: 0,
+        })
+        .collect();
+    Ok(Some(steps).filter(|steps| steps.len() <= most))
 }
 
-fn step(op: u32, from: [u32; RANK], to: [u32; RANK]) -> Step {
-    Step {
-        op,
-        reserved: 0,
-        from,
-        to,
-        reserved_end: 0,
-    }
+/// Boxes of an operator's dimensions: their first indices, and those behind their last.
+type Tiles<'a> = Box<dyn Iterator<Item = [[u32; RANK]; 2]> + 'a>;
+
+/// The tiles of an operator. `None` if its smallest one passes a limit.
+fn tiles(op: &Op) -> Option<Tiles<'_>> {
+    let grid: Option<Grid> = match op {
+        Op::Halt(_) => return Some(Box::new(std::iter::once([[0; RANK]; 2]))),
+        Op::Conv(op) => return conv(op),
+        Op::Elementwise(op) => elementwise(op),
+        Op::Reduce(op) => rows(op.dims, op.kept, |lengths| reduce_cost(op, lengths)),
+        Op::Normalize(op) => rows(op.dims, op.kept, |lengths| normalize_cost(op, lengths)),
+        Op::TopK(op) => rows(op.dims, op.kept, |lengths| top_k_cost(op, lengths)),
+        Op::CumSum(op) => rows(op.dims, op.kept, |lengths| cum_sum_cost(op, lengths)),
+        Op::MatMul(op) => matmul(op),
+        Op::Pool(op) => pool(op),
+        Op::Take(op) => take(op),
+        Op::Put(op) => put(op),
+    };
+    grid.map(|grid| -> Tiles { Box::new(grid) })
 }
 
 /// Chunks that `len` bytes touch, wherever they start.
@@ -92,22 +104,43 @@ fn chunks(len: u64) -> u64 {
     len.div_ceil(CHUNK as u64) + 1
 }
 
-/// A step for each box of a grid; the first dimension is the outermost.
-fn grid(index: u32, dims: [u32; RANK], lengths: Lengths) -> Vec<Step> {
-    let mut steps = Vec::new();
-    let mut from = [0; RANK];
-    loop {
+/// The boxes of a grid; the first dimension is the outermost.
+struct Grid {
+    dims: [u32; RANK],
+    lengths: Lengths,
+    next: Option<[u32; RANK]>,
+}
+
+impl Grid {
+    fn new(dims: [u32; RANK], lengths: Lengths) -> Self {
+        Self {
+            dims,
+            lengths,
+            next: Some([0; RANK]),
+        }
+    }
+}
+
+impl Iterator for Grid {
+    type Item = [[u32; RANK]; 2];
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let from = self.next.take()?;
         let mut to = [0; RANK];
         for axis in 0..RANK {
-            let end = u64::from(from[axis]) + lengths[axis];
-            to[axis] = end.min(dims[axis].into()) as u32;
+            let end = u64::from(from[axis]) + self.lengths[axis];
+            to[axis] = end.min(self.dims[axis].into()) as u32;
         }
-        steps.push(step(index, from, to));
-        let Some(axis) = (0..RANK).rev().find(|axis| to[*axis] < dims[*axis]) else {
-            return steps;
-        };
-        from[axis] = to[axis];
-        from[axis + 1..].fill(0);
+        self.next = (0..RANK)
+            .rev()
+            .find(|axis| to[*axis] < self.dims[*axis])
+            .map(|axis| {
+                let mut next = from;
+                next[axis] = to[axis];
+                next[axis + 1..].fill(0);
+                next
+            });
+        Some([from, to])
     }
 }
 
@@ -151,7 +184,7 @@ fn transfer(view: &View, lengths: &Lengths, store: bool) -> Cost {
     let mut far: Vec<_> = axes.iter().filter(|axis| axis.1 != 0).collect();
     far.sort_by_key(|axis| axis.1.unsigned_abs());
     // From the closest elements outwards, the chunks of the part that lies in one piece, or of all its parts.
-    let (mut span, mut touched) = (size, 1 + u64::from(view.address % size != 0));
+    let (mut span, mut touched) = (size, 1 + u64::from(!view.address.is_multiple_of(size)));
     for (len, stride) in far {
         span += (len - 1) * stride.unsigned_abs() * size;
         touched = (touched * len).min(chunks(span));
@@ -225,10 +258,10 @@ fn registers_bytes<const N: usize>(code: &Code<N>) -> u64 {
     u64::from(code.registers) * ELEMENTS as u64 * 8
 }
 
-fn elementwise(op: &Elementwise, index: u32) -> Option<Vec<Step>> {
+fn elementwise(op: &Elementwise) -> Option<Grid> {
     let mut lengths = shrink(op.dims, [1; RANK], |lengths| elementwise_cost(op, lengths))?;
     align(&op.dims, &mut lengths);
-    Some(grid(index, op.dims, lengths))
+    Some(Grid::new(op.dims, lengths))
 }
 
 /// Where only the last dimension counts, makes tiles end where chunks end.
@@ -259,10 +292,10 @@ fn elementwise_cost(op: &Elementwise, lengths: &Lengths) -> Cost {
 }
 
 /// Steps of an operator on rows, which stay whole.
-fn rows(index: u32, dims: [u32; RANK], kept: u32, cost: impl Fn(&Lengths) -> Cost) -> Option<Vec<Step>> {
+fn rows(dims: [u32; RANK], kept: u32, cost: impl Fn(&Lengths) -> Cost) -> Option<Grid> {
     let mut least = [0; RANK];
     least[..kept as usize].fill(1);
-    Some(grid(index, dims, shrink(dims, least, cost)?))
+    Some(Grid::new(dims, shrink(dims, least, cost)?))
 }
 
 /// Number of rows of a tile, and their length.
@@ -349,7 +382,7 @@ const ROWS: usize = 3;
 const COLUMNS: usize = 4;
 const DEPTH: usize = 5;
 
-fn matmul(op: &MatMul, index: u32) -> Option<Vec<Step>> {
+fn matmul(op: &MatMul) -> Option<Grid> {
     let mut dims = op.dims;
     dims[..ROWS].fill(1);
     let least = [0, 0, 0, 1, BLOCK as u64, 2];
@@ -357,7 +390,7 @@ fn matmul(op: &MatMul, index: u32) -> Option<Vec<Step>> {
     let cost = |lengths: &Lengths| matmul_cost(op, lengths);
     let mut lengths = shrink(dims, whole_depth, cost).or_else(|| shrink(dims, least, cost))?;
     lengths[..ROWS].fill(1);
-    Some(grid(index, op.dims, lengths))
+    Some(Grid::new(op.dims, lengths))
 }
 
 fn matmul_cost(op: &MatMul, lengths: &Lengths) -> Cost {
@@ -433,7 +466,7 @@ fn dense_view(address: u64, dims: &[u32; RANK]) -> View {
     }
 }
 
-fn conv(op: &Conv, index: u32) -> Option<Vec<Step>> {
+fn conv(op: &Conv) -> Option<Tiles<'_>> {
     let (group_in, group_out) = (op.channels_in / op.groups, op.channels_out / op.groups);
     let [rows, _] = op.window.output;
     // What a step computes of one image: channels, rows, depth.
@@ -447,19 +480,17 @@ fn conv(op: &Conv, index: u32) -> Option<Vec<Step>> {
     if !conv_cost(op, &size).fits() {
         return None;
     }
-    let mut steps = Vec::new();
-    for image in 0..op.batch {
-        for rows in ranges(rows, size[1] as u32) {
-            for channels in channel_ranges(op.channels_out, group_out, size[0] as u32) {
-                for depth in ranges(group_in, size[2] as u32) {
-                    let from = [image, channels[0], rows[0], depth[0], 0, 0];
-                    let to = [image + 1, channels[1], rows[1], depth[1], 0, 0];
-                    steps.push(step(index, from, to));
-                }
-            }
-        }
-    }
-    Some(steps)
+    let [columns, height, depth] = size.map(|len| len as u32);
+    let of_rows = move |image: u32, rows: [u32; 2]| {
+        channel_ranges(op.channels_out, group_out, columns).flat_map(move |channels| {
+            ranges(group_in, depth).map(move |depth| {
+                let from = [image, channels[0], rows[0], depth[0], 0, 0];
+                [from, [image + 1, channels[1], rows[1], depth[1], 0, 0]]
+            })
+        })
+    };
+    let of_image = move |image| ranges(rows, height).flat_map(move |rows| of_rows(image, rows));
+    Some(Box::new((0..op.batch).flat_map(of_image)))
 }
 
 /// Ranges of at most `size` that cover `0..len`.
@@ -470,14 +501,12 @@ fn ranges(len: u32, size: u32) -> impl Iterator<Item = [u32; 2]> + Clone {
 }
 
 /// Ranges of output channels: several whole groups, or a part of one.
-fn channel_ranges(channels: u32, group: u32, size: u32) -> Vec<[u32; 2]> {
+fn channel_ranges(channels: u32, group: u32, size: u32) -> Box<dyn Iterator<Item = [u32; 2]>> {
     if size >= group {
-        return ranges(channels, size / group * group).collect();
+        return Box::new(ranges(channels, size / group * group));
     }
-    let groups = (0..channels / group).map(|index| index * group);
-    groups
-        .flat_map(|start| ranges(group, size).map(move |[a, b]| [start + a, start + b]))
-        .collect()
+    let groups = (0..channels / group).map(move |index| index * group);
+    Box::new(groups.flat_map(move |start| ranges(group, size).map(move |[a, b]| [start + a, start + b])))
 }
 
 /// Chunks of a band of rows of each of `planes` planes.
@@ -542,12 +571,12 @@ fn conv_cost(op: &Conv, [columns, rows, depth]: &[u64; 3]) -> Cost {
     }
 }
 
-fn pool(op: &Pool, index: u32) -> Option<Vec<Step>> {
+fn pool(op: &Pool) -> Option<Grid> {
     let [rows, _] = op.window.output;
     let dims = [op.planes, rows, 1, 1, 1, 1];
     let least = [1, 1, 0, 0, 0, 0];
     let lengths = shrink(dims, least, |lengths| pool_cost(op, lengths[0], lengths[1]))?;
-    Some(grid(index, dims, lengths))
+    Some(Grid::new(dims, lengths))
 }
 
 fn pool_cost(op: &Pool, planes: u64, rows: u64) -> Cost {
@@ -576,7 +605,7 @@ fn pool_cost(op: &Pool, planes: u64, rows: u64) -> Cost {
     }
 }
 
-fn take(op: &Take, index: u32) -> Option<Vec<Step>> {
+fn take(op: &Take) -> Option<Grid> {
     let dims = [op.outer, op.count, op.row, 1, 1, 1];
     let cost = |lengths: &Lengths| {
         let [outer, count, bytes] = [lengths[0], lengths[1], lengths[2]];
@@ -594,10 +623,10 @@ fn take(op: &Take, index: u32) -> Option<Vec<Step>> {
         }
     };
     let lengths = shrink(dims, [1, 1, 4, 0, 0, 0], cost)?;
-    Some(grid(index, dims, lengths))
+    Some(Grid::new(dims, lengths))
 }
 
-fn put(op: &Put, index: u32) -> Option<Vec<Step>> {
+fn put(op: &Put) -> Option<Grid> {
     let dims = [op.count, 1, 1, 1, 1, 1];
     let row = u64::from(op.row) * u64::from(op.element.size());
     let cost = |lengths: &Lengths| {
@@ -611,5 +640,5 @@ fn put(op: &Put, index: u32) -> Option<Vec<Step>> {
         }
     };
     let lengths = shrink(dims, [1, 0, 0, 0, 0, 0], cost)?;
-    Some(grid(index, dims, lengths))
+    Some(Grid::new(dims, lengths))
 }

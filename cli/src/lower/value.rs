@@ -37,6 +37,17 @@ impl Layout {
         self.shape.iter().product()
     }
 
+    /// The least and the greatest number of an element. `None` if there is none, or if they are out of all bounds.
+    pub fn reach(&self) -> Option<[i64; 2]> {
+        let mut reach = [self.offset; 2];
+        for (len, stride) in self.shape.iter().zip(&self.strides) {
+            let way = stride.checked_mul(i64::try_from(len.checked_sub(1)?).ok()?)?;
+            let end = &mut reach[usize::from(way > 0)];
+            *end = end.checked_add(way)?;
+        }
+        Some(reach)
+    }
+
     /// Whether the elements lie side by side in row-major order.
     pub fn is_dense(&self) -> bool {
         let dense = Self::dense(&self.shape);
@@ -53,8 +64,10 @@ impl Layout {
 
     /// Every `step`th index from `start` along a dimension, `len` of them.
     pub fn sliced(mut self, axis: usize, start: i64, step: i64, len: usize) -> Self {
-        self.offset += start * self.strides[axis];
-        self.strides[axis] *= step;
+        self.offset = self
+            .offset
+            .saturating_add(start.saturating_mul(self.strides[axis]));
+        self.strides[axis] = self.strides[axis].saturating_mul(step);
         self.shape[axis] = len;
         self
     }

@@ -46,6 +46,25 @@ impl Model {
         self
     }
 
+    /// A tensor in two parts, whose lengths another one has.
+    pub fn node_split(self, x: &str, lengths: &str, outputs: [&str; 2], axis: i64) -> Self {
+        let model = self.node_with(
+            "Split",
+            &[x, lengths],
+            outputs[0],
+            &[("axis", Attribute::Int(axis))],
+        );
+        model.node_second(outputs[1])
+    }
+
+    /// The second output of the last node.
+    pub fn node_second(mut self, output: &str) -> Self {
+        if let Some(node) = self.0.node.last_mut() {
+            node.output.push(output.into());
+        }
+        self
+    }
+
     /// The greatest element of each last axis as `y`, so that the output is short.
     pub fn greatest(self, of: &str) -> Self {
         self.node_with("ReduceMax", &[of], "y", &[("axes", Attribute::Ints(vec![-1]))])

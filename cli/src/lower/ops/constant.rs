@@ -126,6 +126,20 @@ fn eye(node: &Node) -> Lowers<Tensor> {
     Ok(Tensor::integers(dtype, &shape, &values))
 }
 
+/// The most numbers that are made along an axis.
+pub const LINE_MAX: usize = 1 << 22;
+
+/// The numbers of an axis' indices, times a factor, in a shape that broadcasts to that of rank `rank`.
+pub fn line(len: usize, on: usize, rank: usize, factor: usize) -> Lowers<Value> {
+    if len > LINE_MAX {
+        return Err(Problem::Memory);
+    }
+    let mut shape = vec![1; rank];
+    shape[on] = len;
+    let values: Vec<i64> = (0..len).map(|index| (index * factor) as i64).collect();
+    Ok(Tensor::integers(Dtype::I64, &shape, &values).into())
+}
+
 /// Axes of an input or an attribute, for operators that take them as either.
 pub fn given_axes(node: &Node, index: usize, rank: usize) -> Lowers<Option<Vec<usize>>> {
     node.ints_of(index, "axes")?

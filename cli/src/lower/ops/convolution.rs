@@ -4,12 +4,12 @@ use assay_network_plan::{Code, Conv, Finish, Op, Operation, Pool, Pooling, Windo
 
 use super::super::context::Context;
 use super::super::expression::Expression;
-use super::super::node::{invalid, length, unsupported, Lowers, Node, Problem};
+use super::super::node::{invalid, length, need_shape, unsupported, Lowers, Node, Problem};
 use super::super::value::{element, Array, Value};
 use super::elementwise::need_float;
 use crate::package::Dtype;
 
-/// The greatest kernel, stride, dilation or padding.
+/// The greatest kernel, stride, dilation or padding, and the longest side of an image with its padding.
 const WINDOW_MAX: usize = u16::MAX as usize;
 
 /// A window of one pixel that moves over an image of one.
@@ -35,7 +35,8 @@ pub fn lower(node: &Node, context: &mut Context) -> Lowers<Option<Vec<Value>>> {
                 x_zero: 0,
                 weights_zero: 0,
             };
-            let finish = with_bias(node, context)?;
+            let channels = operands.weights.shape().first().copied().unwrap_or(0);
+            let finish = with_bias(node, context, channels)?;
             convolve(node, context, operands, Dtype::F32, finish)?
         }
         "ConvTranspose" => transposed(node, context)?,
@@ -55,12 +56,22 @@ pub fn lower(node: &Node, context: &mut Context) -> Lowers<Option<Vec<Value>>> {
 }
 
 /// Adds a node's third input to the channels, where it has one.
-fn with_bias(node: &Node, context: &mut Context) -> Lowers<Finish> {
-    let bias = node.optional(2).map(|bias| context.dense(bias)).transpose()?;
+fn with_bias(node: &Node, context: &mut Context, channels: usize) -> Lowers<Finish> {
+    let Some(bias) = node.optional(2) else {
+        return Ok(Finish::NONE);
+    };
+    need_float(bias)?;
+    need_shape("bias", bias, &[channels])?;
     Ok(Finish {
-        bias: bias.map_or(ABSENT, |bias| bias.address),
+        bias: context.dense(bias)?.address,
         ..Finish::NONE
     })
+}
+
+/// Fails for a window over images that the network program does not take.
+fn need_window(window: &Window) -> Lowers<()> {
+    assay_network::check_window(window)
+        .map_err(|_| Problem::Unsupported("images, kernels or outputs of this size are not supported".into()))
 }
 
 /// What is convolved.
@@ -226,6 +237,7 @@ fn emit(
     dtype: Dtype,
     finish: Finish,
 ) -> Lowers<Value> {
+    need_window(window)?;
     let x = context.dense(&operands.x)?;
     let (weights, weights_dtype) = match &operands.weights {
         // A copy of its own, which may be changed.
@@ -259,7 +271,7 @@ fn emit(
         batch: shape[0] as u32,
         window: *window,
         finish,
-    });
+    })?;
     Ok(Value::Computed(Array {
         producer: Some(producer),
         ..out
@@ -349,7 +361,7 @@ fn transposed(node: &Node, context: &mut Context) -> Lowers<Value> {
     }
     let channels_out = per_group * groups;
     let weights = reversed(context, weights, groups)?;
-    let finish = with_bias(node, context)?;
+    let finish = with_bias(node, context, channels_out)?;
     let mut shape = vec![batch, channels_out];
     shape.extend(&window.output.map(|len| len as usize)[2 - image.len()..]);
     let operands = Operands {
@@ -503,7 +515,8 @@ fn pool(node: &Node, context: &mut Context, pooling: Pooling) -> Lowers<Vec<Valu
         .collect::<Lowers<Vec<_>>>()?;
     let geometry = Geometry::new(node, image, &kernel)?;
     let shape = geometry.shape(*batch, *channels);
-    let planes = (batch * channels) as u32;
+    need_window(&geometry.window)?;
+    let planes = u32::try_from(batch * channels).map_err(|_| Problem::Memory)?;
     let x = context.dense(x)?;
     let out = context.allocate(x.dtype, &shape)?;
     let indices = match node.outputs() {
@@ -519,7 +532,7 @@ fn pool(node: &Node, context: &mut Context, pooling: Pooling) -> Lowers<Vec<Valu
         indices: indices.as_ref().map_or(ABSENT, |indices| indices.address),
         column_major: u32::from(node.flag("storage_order")),
         planes,
-    });
+    })?;
     Ok([Some(out), indices]
         .into_iter()
         .flatten()
@@ -543,24 +556,25 @@ fn local_response(node: &Node, context: &mut Context) -> Lowers<Value> {
     let square = context.dense(&square)?;
     let sums = context.allocate(Dtype::F32, x.shape())?;
     let (channels, inner, before) = (channels as u32, inner as u32, (size as u32 - 1) / 2);
+    let window = Window {
+        input: [channels, inner],
+        output: [channels, inner],
+        kernel: [size as u32, 1],
+        padding: [before, 0],
+        padding_after: [size as u32 - 1 - before, 0],
+        ..POINT
+    };
+    need_window(&window)?;
     context.push(Pool {
         x: square.address,
         out: sums.address,
         element: element(Dtype::F32),
         pooling: Pooling::Sum,
-        window: Window {
-            input: [channels, inner],
-            output: [channels, inner],
-            kernel: [size as u32, 1],
-            stride: [1, 1],
-            dilation: [1, 1],
-            padding: [before, 0],
-            padding_after: [size as u32 - 1 - before, 0],
-        },
+        window,
         indices: ABSENT,
         column_major: 0,
         planes: batch as u32,
-    });
+    })?;
     let (alpha, beta, bias) = (
         node.float("alpha", 1e-4),
         node.float("beta", 0.75),

@@ -13,7 +13,7 @@ use crate::package::Dtype;
 pub fn lower(node: &Node, context: &mut Context) -> Lowers<Option<Vec<Value>>> {
     let value = match node.operator() {
         "Identity" => node.input(0)?.clone(),
-        "Dropout" => return dropout(node).map(Some),
+        "Dropout" => return dropout(node, context).map(Some),
         "Cast" | "CastLike" => cast(node, context)?,
         "Where" => choose(node, context)?,
         "Clip" => clip(node, context)?,
@@ -155,7 +155,7 @@ fn variadic(node: &Node, context: &mut Context) -> Lowers<Value> {
 }
 
 /// Nothing is dropped but in training.
-fn dropout(node: &Node) -> Lowers<Vec<Value>> {
+fn dropout(node: &Node, context: &mut Context) -> Lowers<Vec<Value>> {
     let training = node.optional_constant(2)?;
     if training.is_some_and(|tensor| tensor.to_integers().iter().any(|flag| *flag != 0)) {
         return unsupported("training is not supported");
@@ -163,7 +163,8 @@ fn dropout(node: &Node) -> Lowers<Vec<Value>> {
     let x = node.input(0)?;
     let mut outputs = vec![x.clone()];
     if node.outputs() > 1 {
-        outputs.push(Tensor::integers(Dtype::Bool, x.shape(), &vec![1; x.len()]).into());
+        let kept = Tensor::integers(Dtype::Bool, &[], &[1]).into();
+        outputs.push(context.broadcast(&kept, x.shape())?);
     }
     Ok(outputs)
 }
@@ -200,7 +201,9 @@ fn power(node: &Node, context: &mut Context) -> Lowers<Value> {
     let (x, y) = (node.input(0)?, node.input(1)?);
     let (base, exponent) = (x.dtype(), y.dtype());
     if base == Dtype::F32 {
-        let known = y.constant().filter(|tensor| tensor.len() == 1);
+        let known = y
+            .constant()
+            .filter(|tensor| tensor.len() == 1 && y.rank() <= x.rank());
         let known = known.map(|tensor| tensor.to_floats()[0]);
         if let Some(value) = known.and_then(|y| simple_power(context, x, y)) {
             return value;
@@ -329,7 +332,7 @@ fn function(operator: &str) -> Option<Operation> {
 }
 
 /// What a function with parameters makes of an f32.
-type Write = Box<dyn FnOnce(&mut Expression, Id) -> Id>;
+type Write = Box<dyn Fn(&mut Expression, Id) -> Id>;
 
 fn unary(operator: &str, node: &Node, context: &mut Context) -> Lowers<Option<Value>> {
     if let Some(operation) = function(operator) {
@@ -364,8 +367,10 @@ fn of_any_type(operator: &str, node: &Node, context: &mut Context) -> Lowers<Opt
         }),
         "Neg" => context.express(dtype, &[x], |e, v| negate(e, v[0], dtype)),
         "Abs" => context.express(dtype, &[x], |e, v| {
-            if float {
-                return e.one(Operation::Abs, v[0]);
+            match dtype {
+                Dtype::F32 => return e.one(Operation::Abs, v[0]),
+                Dtype::U8 | Dtype::Bool => return v[0],
+                _ => {}
             }
             let negated = negate(e, v[0], dtype);
             e.two(Operation::MaxInt, v[0], negated)

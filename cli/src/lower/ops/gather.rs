@@ -4,10 +4,10 @@ use assay_network_plan::{Operation, Put, Scattering, Take};
 
 use super::super::context::Context;
 use super::super::expression::{Expression, Id};
-use super::super::node::{axis, invalid, length, unsupported, Lowers, Node, Problem};
+use super::super::node::{axis, invalid, length, need_shape, unsupported, Lowers, Node, Problem};
 use super::super::value::{element, Value};
+use super::constant::line;
 use super::elementwise::convert;
-use crate::onnx::Tensor;
 use crate::package::Dtype;
 
 /// The outputs of an operator of this family.
@@ -75,7 +75,7 @@ fn take(
         count: count as u32,
         len: len as u32,
         row,
-    });
+    })?;
     Ok(out.into())
 }
 
@@ -87,12 +87,27 @@ fn from_start(e: &mut Expression, index: Id, len: usize) -> Id {
     e.select(false, negative, shifted, index)
 }
 
-/// Numbers along an axis, in a shape that broadcasts to that of rank `rank`.
-fn line(len: usize, on: usize, rank: usize, stride: usize) -> Value {
-    let mut shape = vec![1; rank];
-    shape[on] = len;
-    let values: Vec<i64> = (0..len).map(|index| (index * stride) as i64).collect();
-    Tensor::integers(Dtype::I64, &shape, &values).into()
+/// The most elements of a tensor of which single ones are found.
+const NUMBERED_MAX: usize = 1 << 29;
+
+/// What an index along an axis adds to an element's number. One that the axis does not have makes the number one that no
+/// tensor has, so that the step that uses it ends the run.
+fn share(e: &mut Expression, index: Id, len: usize, stride: usize) -> Id {
+    let index = from_start(e, index, len);
+    let (minus, len) = (e.int(-1), e.int(len as i32));
+    let after = e.two(Operation::LessInt, minus, index);
+    let before = e.two(Operation::LessInt, index, len);
+    let inside = e.two(Operation::And, after, before);
+    let (stride, none) = (e.int(stride as i32), e.int(i32::MIN));
+    let share = e.two(Operation::MulInt, index, stride);
+    e.select(false, inside, share, none)
+}
+
+fn need_numbers(x: &Value) -> Lowers<()> {
+    match x.len() {
+        ..=NUMBERED_MAX => Ok(()),
+        _ => Err(Problem::Memory),
+    }
 }
 
 /// Each element's number in x, of which the index along `on` is given and the others are its own.
@@ -102,13 +117,9 @@ fn places(context: &mut Context, shape: &[usize], on: usize, indices: &Value) ->
         .map(|axis| shape[axis + 1..].iter().product())
         .collect();
     let (len, stride) = (shape[on], strides[on]);
-    let mut sum = context.express(Dtype::I64, &[&indices], |e, v| {
-        let index = from_start(e, v[0], len);
-        let stride = e.int(stride as i32);
-        e.two(Operation::MulInt, index, stride)
-    })?;
+    let mut sum = context.express(Dtype::I64, &[&indices], |e, v| share(e, v[0], len, stride))?;
     for axis in (0..shape.len()).filter(|axis| *axis != on) {
-        let own = line(indices.shape()[axis], axis, shape.len(), strides[axis]);
+        let own = line(indices.shape()[axis], axis, shape.len(), strides[axis])?;
         sum = context.express(Dtype::I64, &[&sum, &own], |e, v| {
             e.two(Operation::AddInt, v[0], v[1])
         })?;
@@ -118,10 +129,12 @@ fn places(context: &mut Context, shape: &[usize], on: usize, indices: &Value) ->
 
 fn gather_elements(node: &Node, context: &mut Context) -> Lowers<Value> {
     let (x, indices) = (node.input(0)?, node.input(1)?);
-    if indices.rank() != x.rank() {
-        return invalid("its indices have another number of dimensions");
-    }
+    need_numbers(x)?;
+    let fits = |axis: usize| axis < x.rank() && indices.shape()[axis] <= x.shape()[axis];
     let on = axis(node.int("axis", 0), x.rank())?;
+    if indices.rank() != x.rank() || !(0..x.rank()).all(|axis| axis == on || fits(axis)) {
+        return invalid("its indices do not go with its data");
+    }
     let places = places(context, x.shape(), on, indices)?;
     take(context, x, &places, [1, x.len(), 1], indices.shape())
 }
@@ -137,11 +150,7 @@ fn tuples(context: &mut Context, lengths: &[usize], indices: &Value) -> Lowers<V
         let one = context.view(&indices, |layout| {
             layout.sliced(last, at as i64, 1, 1).without_axis(last)
         })?;
-        let part = context.express(Dtype::I64, &[&one], |e, v| {
-            let index = from_start(e, v[0], *len);
-            let stride = e.int(stride as i32);
-            e.two(Operation::MulInt, index, stride)
-        })?;
+        let part = context.express(Dtype::I64, &[&one], |e, v| share(e, v[0], *len, stride))?;
         sum = Some(match sum {
             None => part,
             Some(sum) => context.express(Dtype::I64, &[&sum, &part], |e, v| {
@@ -161,6 +170,7 @@ fn gather_nd(node: &Node, context: &mut Context) -> Lowers<Value> {
     if batch + depth > x.rank() || batch >= indices.rank() || x.shape()[..batch] != indices.shape()[..batch] {
         return invalid("its indices do not go with its data");
     }
+    need_numbers(x)?;
     let lengths = &x.shape()[batch..batch + depth];
     let inner = &x.shape()[batch + depth..];
     let shape = [&indices.shape()[..indices.rank() - 1], inner].concat();
@@ -169,7 +179,7 @@ fn gather_nd(node: &Node, context: &mut Context) -> Lowers<Value> {
     // A batch is a part of all rows.
     let mut stride = each;
     for axis in (0..batch).rev() {
-        let own = line(x.shape()[axis], axis, rows.rank(), stride);
+        let own = line(x.shape()[axis], axis, rows.rank(), stride)?;
         rows = context.express(Dtype::I64, &[&rows, &own], |e, v| {
             e.two(Operation::AddInt, v[0], v[1])
         })?;
@@ -217,7 +227,7 @@ fn put(context: &mut Context, node: &Node, rows: &Value, updates: &Value, inner:
         row: inner as u32,
         element: element(dtype),
         scattering,
-    });
+    })?;
     Ok(out.into())
 }
 
@@ -227,6 +237,7 @@ fn scatter_nd(node: &Node, context: &mut Context) -> Lowers<Value> {
     if depth == 0 || depth > x.rank() {
         return invalid("its indices do not go with its data");
     }
+    need_numbers(x)?;
     let (lengths, inner) = x.shape().split_at(depth);
     let shape = [&indices.shape()[..indices.rank() - 1], inner].concat();
     if updates.shape() != shape {
@@ -238,10 +249,12 @@ fn scatter_nd(node: &Node, context: &mut Context) -> Lowers<Value> {
 
 fn scatter_elements(node: &Node, context: &mut Context) -> Lowers<Value> {
     let (x, indices, updates) = (node.input(0)?, node.input(1)?, node.input(2)?);
-    if indices.rank() != x.rank() || updates.shape() != indices.shape() {
+    need_numbers(x)?;
+    let on = axis(node.int("axis", 0), x.rank())?;
+    let fits = |axis: usize| axis == on || indices.shape()[axis] <= x.shape()[axis];
+    if indices.rank() != x.rank() || updates.shape() != indices.shape() || !(0..x.rank()).all(fits) {
         return invalid("its indices do not go with its data");
     }
-    let on = axis(node.int("axis", 0), x.rank())?;
     let rows = places(context, x.shape(), on, indices)?;
     put(context, node, &rows, updates, 1)
 }
@@ -254,7 +267,8 @@ fn one_hot(node: &Node, context: &mut Context) -> Lowers<Value> {
     let on = axis(node.int("axis", -1), rank)?;
     let indices = convert(context, indices, Dtype::I64)?;
     let indices = context.view(&indices, |layout| layout.with_axis(on))?;
-    let line = line(depth, on, rank, 1);
+    let line = line(depth, on, rank, 1)?;
+    need_shape("values", values, &[2])?;
     let values = context.shared(values)?;
     let off = context.view(&values, |layout| layout.sliced(0, 0, 1, 1).without_axis(0))?;
     let hot = context.view(&values, |layout| layout.sliced(0, 1, 1, 1).without_axis(0))?;

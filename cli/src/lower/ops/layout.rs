@@ -5,7 +5,7 @@ use assay_network_plan::Operation;
 use super::super::context::Context;
 use super::super::node::{axes, axis, invalid, length, unsupported, Lowers, Node, Problem};
 use super::super::value::{Array, Value};
-use super::constant::given_axes;
+use super::constant::{given_axes, line};
 use crate::onnx::Tensor;
 use crate::package::Dtype;
 
@@ -31,7 +31,8 @@ pub fn lower(node: &Node, context: &mut Context) -> Lowers<Option<Vec<Value>>> {
         "Concat" => {
             let inputs = node.all_inputs()?;
             let values: Vec<Value> = inputs.into_iter().cloned().collect();
-            let rank = values.first().map_or(0, Value::rank);
+            let whole = values.iter().find(|value| value.len() > 0);
+            let rank = whole.or(values.first()).map_or(0, Value::rank);
             concat(context, &values, axis(node.int("axis", 0), rank)?)?
         }
         "Expand" => expand(node, context)?,
@@ -135,9 +136,12 @@ fn slice(node: &Node, context: &mut Context) -> Lowers<Value> {
     if ends.len() != starts.len() || on.len() != starts.len() || steps.len() != starts.len() {
         return invalid("its starts, ends, axes and steps are not equally many");
     }
-    let mut parts = Vec::new();
+    let mut parts: Vec<(usize, i64, i64, usize)> = Vec::new();
     for (((start, end), on), step) in starts.into_iter().zip(ends).zip(on).zip(steps) {
         let on = axis(on, x.rank())?;
+        if parts.iter().any(|(other, ..)| *other == on) {
+            return invalid(format!("its axis {on} is there twice"));
+        }
         let len = x.shape()[on] as i64;
         let absolute = |at: i64| if at < 0 { at.saturating_add(len) } else { at };
         let (start, count) = match step {
@@ -181,7 +185,10 @@ fn split(node: &Node, context: &mut Context) -> Lowers<Vec<Value>> {
     let parts: Vec<usize> = match node.ints_of(1, "split")? {
         Some(parts) => parts.iter().map(|len| length(*len)).collect::<Lowers<_>>()?,
         None => {
-            let count = length(node.int("num_outputs", node.outputs() as i64))?.max(1);
+            let count = node.outputs().max(1);
+            if node.int("num_outputs", count as i64) != count as i64 {
+                return invalid(format!("it has {count} outputs and not as many as it says"));
+            }
             let each = len.div_ceil(count);
             (0..count)
                 .map(|i| each.min(len.saturating_sub(i * each)))
@@ -290,6 +297,9 @@ fn pad(node: &Node, context: &mut Context) -> Lowers<Value> {
     if pads.len() != 2 * on.len() {
         return invalid("its pads are not two for each axis");
     }
+    for pad in &pads {
+        length(pad.saturating_abs())?;
+    }
     let mode = node.text("mode").unwrap_or("constant");
     let fill = match node.optional(2) {
         Some(value) => context.reshape(value, &[])?,
@@ -326,6 +336,9 @@ fn pad_axis(
     context.shared(&joined)
 }
 
+/// The most copies that a tensor is padded with.
+const COPIES_MAX: i64 = 1024;
+
 /// What stands before or after a tensor along an axis.
 #[allow(clippy::too_many_arguments)]
 fn filling(
@@ -359,6 +372,9 @@ fn filling(
         "wrap" => {
             // Whole copies, and a part of one.
             let (whole, part) = (count / len, count % len);
+            if whole > COPIES_MAX {
+                return unsupported(format!("a padding by {whole} copies is not supported"));
+            }
             let start = if before { len - part } else { 0 };
             let rest = context.view(x, |layout| layout.sliced(on, start, 1, part as usize))?;
             let mut parts = vec![x.clone(); length(whole)?];
@@ -420,11 +436,7 @@ fn trilu(node: &Node, context: &mut Context) -> Lowers<Value> {
     let [.., rows, columns] = *x.shape() else {
         return invalid("its operand must have two dimensions at least");
     };
-    let line = |len: usize, shape: [usize; 2]| {
-        let values: Vec<i64> = (0..len as i64).collect();
-        Value::from(Tensor::integers(Dtype::I64, &shape, &values))
-    };
-    let (row, column) = (line(rows, [rows, 1]), line(columns, [1, columns]));
+    let (row, column) = (line(rows, 0, 2, 1)?, line(columns, 1, 2, 1)?);
     let dtype = x.dtype();
     let above = i32::try_from(above.clamp(-(1 << 30), 1 << 30)).unwrap_or(0);
     context.express(dtype, &[x, &row, &column], |e, v| {

@@ -6,6 +6,7 @@ use super::super::context::{broadcast_shape, finish_of, joined, lengths, Context
 use super::super::node::{invalid, unsupported, Lowers, Node, Problem};
 use super::super::value::{Array, Layout, Value};
 use super::elementwise::need_float;
+use super::quantized::need_one_or_each;
 use crate::onnx::Tensor;
 use crate::package::Dtype;
 
@@ -79,6 +80,9 @@ pub fn matmul(
         return invalid(format!("{:?} and {:?} have no product", x.shape(), y.shape()));
     }
     let (rows, depth, columns) = (*rows, *depth, *columns);
+    if !quantization.y_zeros.is_empty() {
+        need_one_or_each(&quantization.y_zeros, columns)?;
+    }
     let batch = broadcast_shape([x_batch, y_batch].into_iter())?;
     let mut shape = [&batch[..], &[rows, columns]].concat();
     let single = y_batch.iter().all(|len| *len == 1);
@@ -193,7 +197,7 @@ fn emit(
         finish,
     };
     context.products += (out.layout.len() * depth) as u64;
-    Ok(context.push(op))
+    context.push(op)
 }
 
 /// Weights in blocks of columns; see [`MatMul`]. `None` if weights minus their zero point do not fit into i8.
@@ -233,7 +237,10 @@ pub fn add_bias(context: &mut Context, x: &Value, y: &Value) -> Lowers<Option<Va
         | (Value::Constant(tensor), Value::Computed(array)) => (array, tensor),
         _ => return Ok(None),
     };
-    let Some(producer) = array.producer.filter(|_| tensor.dtype == Dtype::F32) else {
+    let Some(producer) = array
+        .producer
+        .filter(|_| tensor.dtype == Dtype::F32 && array.dtype == Dtype::F32)
+    else {
         return Ok(None);
     };
     let op = &mut context.plan.ops[producer];

@@ -15,6 +15,30 @@ use super::context::Context;
 use super::node::{unsupported, Lowers, Node};
 use super::value::Value;
 
+/// Operators that take a tensor without elements: they compute nothing of it.
+fn is_moved(operator: &str) -> bool {
+    matches!(
+        operator,
+        "Shape"
+            | "Size"
+            | "ConstantOfShape"
+            | "Concat"
+            | "Slice"
+            | "Split"
+            | "Reshape"
+            | "Squeeze"
+            | "Unsqueeze"
+            | "Transpose"
+            | "Identity"
+            | "Cast"
+    )
+}
+
+/// Operators of which another operand than the first may have no elements: it says something of their work.
+fn has_options(operator: &str) -> bool {
+    operator.starts_with("Reduce") || matches!(operator, "Resize" | "Expand" | "Tile")
+}
+
 /// The values of a node's outputs.
 pub fn lower(node: &Node, context: &mut Context) -> Lowers<Vec<Value>> {
     if !matches!(&node.proto.domain[..], "" | "ai.onnx") {
@@ -32,6 +56,16 @@ pub fn lower(node: &Node, context: &mut Context) -> Lowers<Vec<Value>> {
         quantized::lower,
         recurrent::lower,
     ];
+    let moved = is_moved(node.operator());
+    let empty = |value: &Option<Value>| value.as_ref().is_some_and(|value| value.len() == 0);
+    let needed = if has_options(node.operator()) {
+        1
+    } else {
+        node.inputs.len()
+    };
+    if !moved && node.inputs.iter().take(needed).any(empty) {
+        return unsupported("a tensor without elements is not supported");
+    }
     for family in families {
         if let Some(values) = family(node, context)? {
             return Ok(values);

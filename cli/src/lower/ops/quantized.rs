@@ -4,7 +4,7 @@ use assay_network_plan::{Finish, Operation, Reduction};
 
 use super::super::context::Context;
 use super::super::expression::{Expression, Id};
-use super::super::node::{axis, invalid, unsupported, Lowers, Node, Problem};
+use super::super::node::{axis, invalid, need_shape, unsupported, Lowers, Node, Problem};
 use super::super::value::Value;
 use super::convolution::{convolve, Operands};
 use super::matrix::{matmul, Quantization};
@@ -26,6 +26,9 @@ pub fn lower(node: &Node, context: &mut Context) -> Lowers<Option<Vec<Value>>> {
     };
     Ok(Some(vec![value]))
 }
+
+/// More than there are levels, above and below zero.
+const LEVELS: i32 = 1 << 10;
 
 /// The least and the greatest value of a type.
 fn bounds(dtype: Dtype) -> Lowers<(i32, i32)> {
@@ -80,6 +83,10 @@ fn quantize(e: &mut Expression, x: Id, scale: Id, zero: Option<Id>, (low, high):
     let rounded = e.one(Operation::Round, quotient);
     let mut level = e.one(Operation::ToInt, rounded);
     if let Some(zero) = zero {
+        // Far beyond all levels, so that the sum does not wrap.
+        let (least, most) = (e.int(-LEVELS), e.int(LEVELS));
+        level = e.two(Operation::MaxInt, level, least);
+        level = e.two(Operation::MinInt, level, most);
         level = e.two(Operation::AddInt, level, zero);
     }
     let (low, high) = (e.int(low), e.int(high));
@@ -173,6 +180,25 @@ fn integers(node: &Node, index: usize) -> Lowers<Vec<i32>> {
     Ok(values.into_iter().map(|value| value as i32).collect())
 }
 
+/// Fails for operands that are not quantized.
+fn need_levels(operands: &[&Value]) -> Lowers<()> {
+    let quantized = |value: &&Value| matches!(value.dtype(), Dtype::I8 | Dtype::U8);
+    match operands.iter().all(quantized) {
+        true => Ok(()),
+        false => invalid("its operands are not of i8 or u8"),
+    }
+}
+
+/// Fails for zero points that are neither one for all channels nor one for each.
+pub fn need_one_or_each(zeros: &[i32], channels: usize) -> Lowers<()> {
+    match zeros.len() {
+        len if len == 1 || len == channels => Ok(()),
+        len => invalid(format!(
+            "its {len} zero points are neither one nor one for each of {channels}"
+        )),
+    }
+}
+
 fn first<T: Copy>(values: &[T]) -> Lowers<T> {
     match values {
         [value] => Ok(*value),
@@ -213,6 +239,7 @@ fn level_type(node: &Node, zero: usize) -> Lowers<Dtype> {
 
 fn linear_matmul(node: &Node, context: &mut Context) -> Lowers<Value> {
     let (x, y) = (node.input(0)?, node.input(3)?);
+    need_levels(&[x, y])?;
     let dtype = level_type(node, 7)?;
     let columns = y.shape().last().copied().unwrap_or(1);
     let finish = requantization(context, node, [1, 4, 6, 7], columns, dtype)?;
@@ -228,7 +255,12 @@ fn linear_conv(node: &Node, context: &mut Context) -> Lowers<Value> {
     let dtype = level_type(node, 7)?;
     let channels = weights.shape().first().copied().unwrap_or(1);
     let mut finish = requantization(context, node, [1, 4, 6, 7], channels, dtype)?;
+    need_levels(&[x, weights])?;
     if let Some(bias) = node.optional(8) {
+        need_shape("bias", bias, &[channels])?;
+        if bias.dtype() != Dtype::I32 {
+            return invalid("its bias is not of i32");
+        }
         finish.bias = context.dense(bias)?.address;
     }
     let operands = conv_operands(x, weights, first(&integers(node, 2)?)?, &integers(node, 5)?)?;
@@ -237,6 +269,7 @@ fn linear_conv(node: &Node, context: &mut Context) -> Lowers<Value> {
 
 /// Weights minus their zero points, if those are not all the same.
 fn conv_operands(x: &Value, weights: &Value, x_zero: i32, zeros: &[i32]) -> Lowers<Operands> {
+    need_one_or_each(zeros, weights.shape().first().copied().unwrap_or(0))?;
     let same = zeros.iter().all(|zero| Some(zero) == zeros.first());
     let (weights, weights_zero) = match (same, weights.constant()) {
         (true, _) => (weights.clone(), zeros.first().copied().unwrap_or(0)),
@@ -268,6 +301,7 @@ fn conv_operands(x: &Value, weights: &Value, x_zero: i32, zeros: &[i32]) -> Lowe
 /// Integer sums. A zero point that is not known is taken off afterwards, by the sums of the other operand.
 fn matmul_integer(node: &Node, context: &mut Context) -> Lowers<Value> {
     let (x, y) = (node.input(0)?, node.input(1)?);
+    need_levels(&[x, y])?;
     let known = |index: usize| node.optional(index).is_none_or(|zero| zero.constant().is_some());
     let by_row = node.optional(2).is_some_and(|zero| zero.len() > 1);
     if known(2) && known(3) && !by_row {
@@ -284,6 +318,7 @@ fn matmul_integer(node: &Node, context: &mut Context) -> Lowers<Value> {
     let [depth, columns] = y_constant.shape[..] else {
         return invalid("its operands are no matrices");
     };
+    need_one_or_each(&zeros, columns)?;
     let weights = y_constant.to_integers();
     let zero_of = |column: usize| i64::from(if zeros.len() > 1 { zeros[column] } else { zeros[0] });
     let sums: Vec<i64> = (0..columns)
@@ -313,6 +348,7 @@ fn matmul_integer(node: &Node, context: &mut Context) -> Lowers<Value> {
 
 fn conv_integer(node: &Node, context: &mut Context) -> Lowers<Value> {
     let (x, weights) = (node.input(0)?, node.input(1)?);
+    need_levels(&[x, weights])?;
     let operands = conv_operands(x, weights, first(&integers(node, 2)?)?, &integers(node, 3)?)?;
     convolve(node, context, operands, Dtype::I32, Finish::NONE)
 }

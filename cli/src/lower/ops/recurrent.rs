@@ -4,7 +4,7 @@ use assay_network_plan::{Finish, Operation};
 
 use super::super::context::Context;
 use super::super::expression::{Expression, Id};
-use super::super::node::{invalid, length, unsupported, Lowers, Node};
+use super::super::node::{invalid, need_shape, unsupported, Lowers, Node, Problem};
 use super::super::value::{Array, Value};
 use super::elementwise::need_float;
 use super::matrix::{matmul, Quantization};
@@ -136,7 +136,7 @@ fn recurrent(node: &Node, context: &mut Context, kind: Kind) -> Lowers<Vec<Value
     if batch_first {
         x = context.view(&x, |layout| layout.permuted(&[1, 0, 2]))?;
     }
-    let [steps, batch, _] = *x.shape() else {
+    let [steps, batch, depth] = *x.shape() else {
         return invalid("its operand must have three dimensions");
     };
     if let Some(lengths) = node.optional_constant(4)? {
@@ -150,13 +150,7 @@ fn recurrent(node: &Node, context: &mut Context, kind: Kind) -> Lowers<Vec<Value
         "bidirectional" => &[false, true],
         other => return invalid(format!("`{other}` is no direction")),
     };
-    let weights = node.input(2)?;
-    let hidden = match weights.shape() {
-        [directions, rows, hidden] if *directions == reversed.len() && *rows == kind.gates() * hidden => {
-            *hidden
-        }
-        shape => return invalid(format!("its recurrence weights have the shape {shape:?}")),
-    };
+    let hidden = hidden_size(node, kind, reversed.len(), [batch, depth], batch_first)?;
     let y = context.allocate(Dtype::F32, &[steps, reversed.len(), batch, hidden])?;
     let mut ends = [Vec::new(), Vec::new()];
     for (direction, reverse) in reversed.iter().enumerate() {
@@ -212,6 +206,51 @@ fn recurrent(node: &Node, context: &mut Context, kind: Kind) -> Lowers<Vec<Value
     Ok(outputs)
 }
 
+/// The length of the hidden state, which all operands must go with.
+fn hidden_size(
+    node: &Node,
+    kind: Kind,
+    directions: usize,
+    [batch, depth]: [usize; 2],
+    batch_first: bool,
+) -> Lowers<usize> {
+    let &[_, _, hidden] = node.input(2)?.shape() else {
+        return invalid("its recurrence weights must have three dimensions");
+    };
+    let gates = kind
+        .gates()
+        .checked_mul(hidden)
+        .filter(|gates| gates.checked_mul(2).is_some())
+        .ok_or(Problem::Memory)?;
+    if node.int("hidden_size", hidden as i64) != hidden as i64 {
+        return invalid(format!("its hidden size is not the {hidden} of its weights"));
+    }
+    need_shape("weights", node.input(1)?, &[directions, gates, depth])?;
+    need_shape("recurrence weights", node.input(2)?, &[directions, gates, hidden])?;
+    let state = match batch_first {
+        true => [batch, directions, hidden],
+        false => [directions, batch, hidden],
+    };
+    let others: [(usize, &str, &[usize]); 4] = [
+        (3, "bias", &[directions, 2 * gates]),
+        (5, "initial state", &state),
+        (6, "initial cell state", &state),
+        (7, "peepholes", &[directions, 3 * hidden]),
+    ];
+    for (index, what, shape) in others {
+        if let Some(value) = node.optional(index).filter(|_| index < 6 || kind == Kind::Lstm) {
+            need_shape(what, value, shape)?;
+        }
+    }
+    for value in [0, 1, 2, 3, 5, 6, 7]
+        .into_iter()
+        .filter_map(|index| node.optional(index))
+    {
+        need_float(value)?;
+    }
+    Ok(hidden)
+}
+
 /// The part of a node's weights that belongs to a direction.
 fn part(context: &mut Context, value: &Value, direction: usize) -> Lowers<Value> {
     context.view(value, |layout| {
@@ -254,9 +293,6 @@ fn cell(
     let mut late_bias = None;
     if let Some(bias) = node.optional(3) {
         let bias = part(context, bias, direction)?;
-        if bias.shape() != [2 * all] {
-            return invalid(format!("its bias has the shape {:?}", bias.shape()));
-        }
         let own = columns(context, &bias, 0, all)?;
         let other = columns(context, &bias, all, all)?;
         inputs = sum(context, &inputs, &own)?;
@@ -278,7 +314,7 @@ fn cell(
     let weights = context.shared(&weights)?;
     Ok(Cell {
         kind,
-        hidden: length(node.int("hidden_size", hidden as i64)).map(|_| hidden)?,
+        hidden,
         gates: gates(node, kind, direction)?,
         inputs: context.shared(&inputs)?,
         weights,

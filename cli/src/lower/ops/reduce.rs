@@ -7,7 +7,7 @@ use assay_network_plan::{
 use super::super::context::{joined, lengths, Context};
 use super::super::node::{axes, axis, invalid, length, unsupported, Lowers, Node, Problem};
 use super::super::value::{Array, Value};
-use super::constant::given_axes;
+use super::constant::{given_axes, line};
 use super::elementwise::need_float;
 use crate::onnx::Tensor;
 use crate::package::Dtype;
@@ -41,7 +41,7 @@ pub fn lower(node: &Node, context: &mut Context) -> Lowers<Option<Vec<Value>>> {
             let x = node.input(0)?;
             need_float(x)?;
             let on = axes(node.ints("axes").unwrap_or(&[0, 2, 3]), x.rank())?;
-            normalize(context, x, &on, Normalization::Standard, 1e-9, [None, None])?
+            mean_variance(context, x, &on)?
         }
         "LpNormalization" => lp_normalization(node, context)?,
         "BatchNormalization" => batch_normalization(node, context)?,
@@ -114,10 +114,16 @@ fn reduce_node(node: &Node, context: &mut Context) -> Lowers<Value> {
     }
 }
 
-/// The greatest element is taken off first, so that no exponential overflows.
+/// The greatest element is taken off first, so that no exponential overflows; an infinite one is not.
 fn log_sum_exp(context: &mut Context, x: &Value, on: &[usize], keep: bool) -> Lowers<Value> {
     let x = context.shared(x)?;
     let most = reduce(context, &x, on, true, Reduction::Max)?;
+    let most = context.express(Dtype::F32, &[&most], |e, v| {
+        let (zero, infinity) = (e.float(0.0), e.float(f32::INFINITY));
+        let magnitude = e.one(Operation::Abs, v[0]);
+        let infinite = e.two(Operation::Equal, magnitude, infinity);
+        e.select(true, infinite, zero, v[0])
+    })?;
     let most = context.shared(&most)?;
     let shifted = context.express(Dtype::F32, &[&x, &most], |e, v| {
         let difference = e.two(Operation::Sub, v[0], v[1]);
@@ -204,7 +210,7 @@ pub fn reduce(
         reduction,
         x: views[0],
         out: views[1],
-    });
+    })?;
     context.reshape(&out.into(), &shape)
 }
 
@@ -275,10 +281,7 @@ fn hardmax(node: &Node, context: &mut Context) -> Lowers<Value> {
     let on = axis(node.int("axis", -1), x.rank())?;
     let (len, rank) = (x.shape()[on], x.rank());
     let best = reduce(context, x, &[on], true, Reduction::ArgMax)?;
-    let mut shape = vec![1; rank];
-    shape[on] = len;
-    let numbers: Vec<i64> = (0..len as i64).collect();
-    let line = Tensor::integers(Dtype::I64, &shape, &numbers).into();
+    let line = line(len, on, rank, 1)?;
     context.express(Dtype::F32, &[&best, &line], |e, v| {
         let equal = e.two(Operation::EqualInt, v[0], v[1]);
         e.one(Operation::ToFloat, equal)
@@ -330,7 +333,7 @@ fn normalize(
         out: views[1],
         scale,
         bias,
-    });
+    })?;
     Ok(out.into())
 }
 
@@ -355,8 +358,20 @@ fn layer_normalization(node: &Node, context: &mut Context) -> Lowers<Vec<Value>>
     Ok(outputs)
 }
 
-/// The mean of each row, and the reciprocal of its standard deviation.
-fn moments(context: &mut Context, x: &Value, on: &[usize], epsilon: f32) -> Lowers<[Value; 2]> {
+/// `(x - mean) / (deviation + 1e-9)`
+fn mean_variance(context: &mut Context, x: &Value, on: &[usize]) -> Lowers<Value> {
+    let x = context.shared(x)?;
+    let [average, variance] = mean_and_variance(context, &x, on)?;
+    context.express(Dtype::F32, &[&x, &average, &variance], |e, v| {
+        let difference = e.two(Operation::Sub, v[0], v[1]);
+        let root = e.one(Operation::Sqrt, v[2]);
+        let epsilon = e.float(1e-9);
+        let deviation = e.two(Operation::Add, root, epsilon);
+        e.two(Operation::Div, difference, deviation)
+    })
+}
+
+fn mean_and_variance(context: &mut Context, x: &Value, on: &[usize]) -> Lowers<[Value; 2]> {
     let average = mean(context, x, on, true)?;
     let average = context.shared(&average)?;
     let square = context.express(Dtype::F32, &[x, &average], |e, v| {
@@ -364,6 +379,12 @@ fn moments(context: &mut Context, x: &Value, on: &[usize], epsilon: f32) -> Lowe
         e.two(Operation::Mul, difference, difference)
     })?;
     let variance = mean(context, &square, on, true)?;
+    Ok([average, variance])
+}
+
+/// The mean of each row, and the reciprocal of its standard deviation.
+fn moments(context: &mut Context, x: &Value, on: &[usize], epsilon: f32) -> Lowers<[Value; 2]> {
+    let [average, variance] = mean_and_variance(context, x, on)?;
     let inverse = context.express(Dtype::F32, &[&variance], |e, v| {
         let (one, epsilon) = (e.float(1.0), e.float(epsilon));
         let shifted = e.two(Operation::Add, v[0], epsilon);
@@ -558,7 +579,7 @@ fn top_k(node: &Node, context: &mut Context) -> Lowers<Vec<Value>> {
         values: views[1],
         indices: views[2],
     };
-    context.push(op);
+    context.push(op)?;
     Ok(vec![values.into(), indices.into()])
 }
 
@@ -580,6 +601,6 @@ fn cum_sum(node: &Node, context: &mut Context) -> Lowers<Value> {
         x: views[0],
         out: views[1],
     };
-    context.push(op);
+    context.push(op)?;
     Ok(out.into())
 }

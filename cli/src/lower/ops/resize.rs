@@ -5,6 +5,7 @@ use assay_network_plan::Finish;
 use super::super::context::Context;
 use super::super::node::{axis, invalid, length, unsupported, Lowers, Node, Problem};
 use super::super::value::Value;
+use super::constant::LINE_MAX;
 use super::matrix::{matmul, Quantization};
 use crate::onnx::Tensor;
 use crate::package::Dtype;
@@ -99,6 +100,9 @@ fn sizes(node: &Node, x: &Value, on: &[usize]) -> Lowers<Vec<Axis>> {
         let output = length(output as i64)?;
         if output == 0 {
             return unsupported("a tensor without elements is not supported");
+        }
+        if output > LINE_MAX {
+            return Err(Problem::Memory);
         }
         let roi = [roi.get(place), roi.get(place + on.len())].map(|value| value.copied());
         axes.push(Axis {

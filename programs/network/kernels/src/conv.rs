@@ -6,7 +6,7 @@ use bytemuck::{Pod, Zeroable};
 use crate::arithmetic::{load, Arithmetic};
 use crate::matmul::channels;
 use crate::memory::{place, read_values, write_values, Arena, Memory};
-use crate::tile::range_len;
+use crate::tile::{product, range_len};
 use crate::{window, Fault};
 
 /// Computes a tile; see [`Conv`].
@@ -18,7 +18,7 @@ pub fn run<M: Memory, A: Arithmetic>(
 ) -> Result<(), Fault> {
     window::check(&op.window)?;
     let groups = op.groups.max(1);
-    if op.channels_in % groups != 0 || op.channels_out % groups != 0 {
+    if !op.channels_in.is_multiple_of(groups) || !op.channels_out.is_multiple_of(groups) {
         return Err(Fault::BadTile);
     }
     let (group_in, group_out) = (op.channels_in / groups, op.channels_out / groups);
@@ -69,7 +69,7 @@ impl Tile<'_> {
         let weights = self.load_weights::<M, A>(memory, arena)?;
         let count = self.count();
         let outputs = image.outputs();
-        let sums = arena.zeros::<A::Sum>(count.next_multiple_of(2) * image.outputs_filled())?;
+        let sums = arena.zeros::<A::Sum>(product(&[count.next_multiple_of(2), image.outputs_filled()])?)?;
         if self.depth[0] > 0 {
             for (sums, channel) in sums.chunks_mut(image.outputs_filled()).zip(self.channels()) {
                 read_values(
@@ -124,10 +124,10 @@ impl Tile<'_> {
     ) -> Result<&'a [A::Value], Fault> {
         let source = (self.op.x_element, self.op.x_zero);
         let [height, width] = self.op.window.input.map(|n| n as usize);
-        let pixels = arena.zeros::<A::Value>(self.depth() * image.height * image.width)?;
+        let pixels = arena.zeros::<A::Value>(product(&[self.depth(), image.height, image.width])?)?;
         let rows = image.rows_inside(height);
         let mut arena = arena.scope();
-        let plane = arena.take::<A::Value>(rows.len() * width)?;
+        let plane = arena.take::<A::Value>(product(&[rows.len(), width])?)?;
         let [number, channels, group, group_in, depth] = [
             self.image,
             self.op.channels_in,
@@ -156,9 +156,9 @@ impl Tile<'_> {
     ) -> Result<&'a [A::Value], Fault> {
         let weight_source = (self.op.weights_element, self.op.weights_zero);
         let element = self.op.weights_element;
-        let len = self.depth() * self.kernel_len();
+        let len = product(&[self.depth(), self.kernel_len()])?;
         let filled = len.next_multiple_of(A::PAIR);
-        let weights = arena.take::<A::Value>(self.count().next_multiple_of(2) * filled)?;
+        let weights = arena.take::<A::Value>(product(&[self.count().next_multiple_of(2), filled])?)?;
         let stride = u64::from(self.group_in) * self.kernel_len() as u64;
         let start = u64::from(self.depth[0]) * self.kernel_len() as u64;
         let address = |channel| {

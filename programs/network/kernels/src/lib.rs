@@ -43,6 +43,7 @@ use assay_network_plan::{DecodeError, Element, Field, Header, Op, Step};
 
 pub use layout::{Moves, SPAN};
 pub use memory::{Arena, Memory};
+pub use window::check as check_window;
 
 /// Words of 8 bytes in the buffer that [`run_step`] works in.
 pub const ARENA_WORDS: usize = assay_network_plan::ARENA / 8;

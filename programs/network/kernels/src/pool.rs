@@ -149,16 +149,16 @@ fn find(op: &Pool, step: &Step, image: &[f32], first: usize, indices: &mut [i64]
 /// Row and column of the first greatest element under a window.
 fn greatest_place(image: &[f32], window: &Window, first: usize, at: [u32; 2]) -> [usize; 2] {
     let width = window.input[1] as usize;
-    let mut best = (f32::NEG_INFINITY, [0, 0]);
+    let mut best: Option<(f32, [usize; 2])> = None;
     for row in places(window, 0, at[0]) {
         for column in places(window, 1, at[1]) {
             let value = image[(row - first) * width + column];
-            if value > best.0 {
-                best = (value, [row, column]);
+            if best.is_none_or(|(most, _)| value > most) {
+                best = Some((value, [row, column]));
             }
         }
     }
-    best.1
+    best.map_or([0, 0], |(_, place)| place)
 }
 
 /// Elements of the image and its padding under a window.

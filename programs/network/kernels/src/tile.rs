@@ -111,7 +111,8 @@ pub struct Rows {
     pub len: usize,
 }
 
-fn product(lengths: &[usize]) -> Result<usize, Fault> {
+/// A product of lengths.
+pub fn product(lengths: &[usize]) -> Result<usize, Fault> {
     let multiply = |product: usize, len: &usize| product.checked_mul(*len);
     lengths.iter().try_fold(1, multiply).ok_or(Fault::OutOfArena)
 }

@@ -4,23 +4,27 @@ use assay_network_plan::Window;
 
 use crate::Fault;
 
-/// Pixels along a side: of an image with its padding, of the output, and of what all windows see.
-const SIDE_MAX: u64 = u16::MAX as u64;
+/// The most pixels of an image: numbers of pixels have 32 bits.
+const PIXELS_MAX: u64 = i32::MAX as u64;
 
-/// Every side of a window is one that products of 32 bits hold, and no length is 0.
+/// No length of a window is 0, and images with their padding, outputs, kernels and what all windows see are not too large.
 pub fn check(window: &Window) -> Result<(), Fault> {
-    let good = |axis: usize| {
+    let (mut image, mut output, mut kernel, mut seen) = (1_u64, 1_u64, 1_u64, 1_u64);
+    for axis in 0..2 {
         let at = |pair: [u32; 2]| u64::from(pair[axis]);
-        let [kernel, stride, dilation, output] =
-            [window.kernel, window.stride, window.dilation, window.output].map(at);
-        if kernel == 0 || stride == 0 || dilation == 0 || output == 0 {
-            return false;
-        }
-        let padded = at(window.padding) + at(window.input) + at(window.padding_after);
-        let seen = (output - 1)
-            .saturating_mul(stride)
-            .saturating_add((kernel - 1).saturating_mul(dilation));
-        padded <= SIDE_MAX && seen < SIDE_MAX && stride <= SIDE_MAX && dilation <= SIDE_MAX
-    };
-    (good(0) && good(1)).then_some(()).ok_or(Fault::BadTile)
+        let steps = (at(window.output).max(1) - 1).saturating_mul(at(window.stride));
+        let reach = (at(window.kernel).max(1) - 1).saturating_mul(at(window.dilation));
+        image = image.saturating_mul(at(window.padding) + at(window.input) + at(window.padding_after));
+        output = output.saturating_mul(at(window.output));
+        kernel = kernel.saturating_mul(at(window.kernel));
+        seen = seen.saturating_mul(steps.saturating_add(reach).saturating_add(1));
+    }
+    let step = window.stride.iter().chain(&window.dilation);
+    let good = [image, output, kernel, seen]
+        .iter()
+        .all(|pixels| (1..=PIXELS_MAX).contains(pixels))
+        && step
+            .into_iter()
+            .all(|step| (1..=PIXELS_MAX as u32).contains(step));
+    good.then_some(()).ok_or(Fault::BadTile)
 }
