@@ -244,3 +244,85 @@ fn what_asks_for_too_much_is_refused_at_once() {
         ),
     ]);
 }
+
+/// One tree over two features: nodes by their modes, what they lead to, and the nodes and targets of weights.
+fn tree(modes: &[&'static str], yes: &[i64], no: &[i64], feature: i64, weights: &[(i64, i64)]) -> Model {
+    let count = modes.len();
+    let all = |value: i64| ints(&vec![value; count]);
+    let attributes = [
+        ("nodes_treeids", all(0)),
+        ("nodes_nodeids", ints(&(0..count as i64).collect::<Vec<_>>())),
+        ("nodes_modes", Attribute::Texts(modes.to_vec())),
+        ("nodes_featureids", all(feature)),
+        ("nodes_values", Attribute::Floats(vec![0.5; count])),
+        ("nodes_truenodeids", ints(yes)),
+        ("nodes_falsenodeids", ints(no)),
+        ("target_treeids", ints(&vec![0; weights.len()])),
+        (
+            "target_nodeids",
+            ints(&weights.iter().map(|weight| weight.0).collect::<Vec<_>>()),
+        ),
+        (
+            "target_ids",
+            ints(&weights.iter().map(|weight| weight.1).collect::<Vec<_>>()),
+        ),
+        ("target_weights", Attribute::Floats(vec![1.0; weights.len()])),
+        ("n_targets", Attribute::Int(1)),
+    ];
+    Model::of(&[1, 2])
+        .node_with("TreeEnsembleRegressor", &["x"], "y", &attributes)
+        .of_domain("ai.onnx.ml")
+}
+
+#[test]
+fn what_is_no_tree_is_refused() {
+    const BRANCH: &str = "BRANCH_LEQ";
+    const LEAF: &str = "LEAF";
+    let one = [(1, 0)];
+    check(vec![
+        (
+            tree(&[BRANCH, LEAF, LEAF], &[1, 0, 0], &[2, 0, 0], 1, &one),
+            "none",
+        ),
+        (
+            tree(&[BRANCH, BRANCH, LEAF], &[1, 0, 0], &[2, 2, 0], 1, &one),
+            "tree 0 has no root",
+        ),
+        (
+            tree(&[BRANCH, LEAF, LEAF], &[1, 0, 0], &[1, 0, 0], 1, &one),
+            "tree 0 has several roots",
+        ),
+        (
+            tree(&[BRANCH, LEAF], &[1, 0], &[1, 0], 1, &one),
+            "several nodes lead to node 1",
+        ),
+        (
+            tree(&[LEAF, BRANCH, BRANCH], &[0, 2, 1], &[0, 2, 1], 1, &[(0, 0)]),
+            "nothing leads to node 1 of tree 0",
+        ),
+        (
+            tree(&[BRANCH, LEAF, LEAF], &[1, 0, 0], &[9, 0, 0], 1, &one),
+            "leads to 9, which is not there",
+        ),
+        (
+            tree(&[BRANCH, LEAF, LEAF], &[1, 0, 0], &[2, 0, 0], 2, &one),
+            "no feature 2 of 2",
+        ),
+        (
+            tree(&["BRANCH_X", LEAF, LEAF], &[1, 0, 0], &[2, 0, 0], 1, &one),
+            "the mode `BRANCH_X`",
+        ),
+        (
+            tree(&[BRANCH, LEAF, LEAF], &[1, 0, 0], &[2, 0, 0], 1, &[(7, 0)]),
+            "weights of node 7",
+        ),
+        (
+            tree(&[BRANCH, LEAF, LEAF], &[1, 0, 0], &[2, 0, 0], 1, &[(1, 3)]),
+            "no target 3 of 1",
+        ),
+        (
+            tree(&[BRANCH, LEAF, LEAF], &[1, 0], &[2, 0], 1, &one),
+            "not equally long",
+        ),
+    ]);
+}

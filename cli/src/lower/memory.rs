@@ -138,6 +138,7 @@ fn addresses(op: &mut Op) -> Vec<&mut u64> {
         Op::Put(op) => vec![&mut op.x, &mut op.indices, &mut op.out],
         Op::TopK(op) => vec![&mut op.x.address, &mut op.values.address, &mut op.indices.address],
         Op::CumSum(op) => vec![&mut op.x.address, &mut op.out.address],
+        Op::Trees(op) => vec![&mut op.x, &mut op.out],
     };
     all.into_iter().filter(|address| **address != ABSENT).collect()
 }

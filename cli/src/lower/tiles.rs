@@ -1,11 +1,11 @@
 //! Cuts operators into tiles that fit a step's limits.
 
 use assay_engine::limits::STEP_FUEL;
-use assay_network::{Moves, SPAN};
+use assay_network::{Moves, NODES_MAX, NODES_PER_ROW, SPAN};
 use assay_network_plan::{
-    Code, Conv, CumSum, Element, Elementwise, Finish, MatMul, Normalization, Normalize, Op, Operation, Pool,
-    Put, Reduce, Step, Take, TopK, View, Window, ABSENT, ARENA, BLOCK, CHUNK, CHUNKS_PER_STEP, ELEMENTS,
-    RANK, SLICE,
+    Code, Conv, CumSum, Element, Elementwise, Field, Finish, MatMul, Normalization, Normalize, Op, Operation,
+    Pool, Put, Reduce, Step, Take, TopK, TreeNode, Trees, View, Window, ABSENT, ARENA, BLOCK, CHUNK,
+    CHUNKS_PER_STEP, ELEMENTS, RANK, SLICE,
 };
 
 use super::node::{Lowers, Problem};
@@ -95,6 +95,7 @@ fn tiles(op: &Op) -> Option<Tiles<'_>> {
         Op::Pool(op) => pool(op),
         Op::Take(op) => take(op),
         Op::Put(op) => put(op),
+        Op::Trees(op) => trees(op),
     };
     grid.map(|grid| -> Tiles { Box::new(grid) })
 }
@@ -624,6 +625,44 @@ fn take(op: &Take) -> Option<Grid> {
     };
     let lengths = shrink(dims, [1, 1, 4, 0, 0, 0], cost)?;
     Some(Grid::new(dims, lengths))
+}
+
+fn trees(op: &Trees) -> Option<Grid> {
+    let dims = [op.rows, op.trees, 1, 1, 1, 1];
+    let lengths = shrink(dims, [1, 1, 0, 0, 0, 0], |lengths| trees_cost(op, lengths))?;
+    Some(Grid::new(dims, lengths))
+}
+
+fn trees_cost(op: &Trees, lengths: &Lengths) -> Cost {
+    let [rows, trees] = [lengths[0], lengths[1]];
+    let [features, targets, largest, depth, widest] =
+        [op.features, op.targets, op.largest, op.depth, op.widest].map(u64::from);
+    let size = TreeNode::LEN as u64;
+    let at_once = (rows * NODES_PER_ROW as u64).min(NODES_MAX as u64);
+    let ways = rows * depth;
+    // Nodes of a tree that are read at once, or one by one.
+    let (nodes, node_fuel) = match largest <= at_once {
+        true => (chunks(trees * largest * size), largest * size / 3),
+        false => (
+            chunks(trees * largest * size).min(trees * ways.max(chunks(at_once * size))),
+            (at_once * size / 3).max(ways * 700),
+        ),
+    };
+    let sums = chunks(rows * targets * 4);
+    let leaves = if widest > 1 { rows * trees } else { 0 };
+    Cost {
+        reads: chunks(rows * features * 4)
+            + chunks((trees + 1) * 4)
+            + nodes
+            + leaves * chunks(widest * 8)
+            + sums,
+        writes: sums,
+        arena: rows * (features + targets) * 4 + trees * 4 + largest.min(at_once) * size + widest * 8,
+        fuel: 3_000
+            + rows * (features + targets) * 2
+            + trees * (1_500 + node_fuel + ways * 130 + rows * 400)
+            + leaves * (700 + widest * 40),
+    }
 }
 
 fn put(op: &Put) -> Option<Grid> {

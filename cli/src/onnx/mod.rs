@@ -8,7 +8,7 @@ pub use tensor::{dtype, elements, Tensor, TensorError};
 use bytes::Bytes;
 use prost::Message;
 
-use proto::ModelProto;
+use proto::{GraphProto, ModelProto};
 
 /// The oldest version of the standard operators whose meaning is known here.
 pub const OPSET_MIN: i64 = 13;
@@ -23,8 +23,8 @@ pub enum OnnxError {
     #[error("the file has no graph")]
     NoGraph,
     /// The operators are too old.
-    #[error("the model has opset {0}, and {OPSET_MIN} is the oldest one that is supported: convert it with onnx.version_converter")]
-    OldOpset(i64),
+    #[error("the model has opset {0}, and {OPSET_MIN} is the oldest one in which `{1}` is supported: convert it with onnx.version_converter")]
+    OldOpset(i64, String),
 }
 
 /// Reads a file.
@@ -34,15 +34,75 @@ pub fn read(bytes: &[u8]) -> Result<ModelProto, OnnxError> {
         return Err(OnnxError::NoGraph);
     }
     let opset = opset(&model);
-    if opset < OPSET_MIN {
-        return Err(OnnxError::OldOpset(opset));
+    let old = (opset < OPSET_MIN).then(|| model.graph.as_ref().and_then(|graph| changed(graph, opset)));
+    match old.flatten() {
+        Some(operator) => Err(OnnxError::OldOpset(opset, operator)),
+        None => Ok(model),
     }
-    Ok(model)
+}
+
+/// The version from which on operators broadcast as they do now.
+const BROADCAST_MIN: i64 = 7;
+/// Standard operators that mean the same from [`BROADCAST_MIN`] on.
+const UNCHANGED: [&str; 41] = [
+    "Abs",
+    "Add",
+    "And",
+    "ArgMax",
+    "ArgMin",
+    "Cast",
+    "Ceil",
+    "Concat",
+    "Constant",
+    "ConstantOfShape",
+    "Conv",
+    "Div",
+    "Elu",
+    "Equal",
+    "Exp",
+    "Flatten",
+    "Floor",
+    "Gather",
+    "Gemm",
+    "Greater",
+    "Identity",
+    "LeakyRelu",
+    "Less",
+    "Log",
+    "MatMul",
+    "Mul",
+    "Neg",
+    "Not",
+    "Or",
+    "Pow",
+    "Reciprocal",
+    "Relu",
+    "Reshape",
+    "Shape",
+    "Sigmoid",
+    "Sqrt",
+    "Sub",
+    "Tanh",
+    "Transpose",
+    "Where",
+    "Xor",
+];
+
+/// A standard operator of a graph that may have meant something else in an old version.
+fn changed(graph: &GraphProto, opset: i64) -> Option<String> {
+    let node = graph.node.iter().find(|node| {
+        let known = opset >= BROADCAST_MIN && UNCHANGED.contains(&&node.op_type[..]);
+        is_standard(&node.domain) && !known
+    });
+    node.map(|node| node.op_type.clone())
+}
+
+fn is_standard(domain: &str) -> bool {
+    domain.is_empty() || domain == "ai.onnx"
 }
 
 /// The version of the standard operators.
 pub fn opset(model: &ModelProto) -> i64 {
-    let standard = |domain: &str| domain.is_empty() || domain == "ai.onnx";
-    let found = model.opset_import.iter().find(|set| standard(&set.domain));
-    found.map_or(OPSET_MIN, |set| set.version)
+    let standard = model.opset_import.iter().filter(|set| is_standard(&set.domain));
+    standard.map(|set| set.version).max().unwrap_or(OPSET_MIN)
 }

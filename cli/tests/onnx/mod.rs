@@ -9,7 +9,9 @@ use prost::Message;
 pub enum Attribute {
     Int(i64),
     Ints(Vec<i64>),
+    Floats(Vec<f32>),
     Text(&'static str),
+    Texts(Vec<&'static str>),
 }
 
 pub struct Model(GraphProto);
@@ -55,6 +57,14 @@ impl Model {
             &[("axis", Attribute::Int(axis))],
         );
         model.node_second(outputs[1])
+    }
+
+    /// Makes the last node one of another domain.
+    pub fn of_domain(mut self, domain: &str) -> Self {
+        if let Some(node) = self.0.node.last_mut() {
+            node.domain = domain.into();
+        }
+        self
     }
 
     /// The second output of the last node.
@@ -138,6 +148,10 @@ fn attribute((name, value): &(&str, Attribute)) -> AttributeProto {
     match value {
         Attribute::Int(value) => attribute.i = *value,
         Attribute::Ints(values) => attribute.ints.clone_from(values),
+        Attribute::Floats(values) => attribute.floats.clone_from(values),
+        Attribute::Texts(texts) => {
+            attribute.strings = texts.iter().map(|text| text.as_bytes().to_vec().into()).collect();
+        }
         Attribute::Text(text) => attribute.s = text.as_bytes().to_vec().into(),
     }
     attribute

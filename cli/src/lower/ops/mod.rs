@@ -6,6 +6,7 @@ mod elementwise;
 mod gather;
 mod layout;
 mod matrix;
+mod ml;
 mod quantized;
 mod recurrent;
 mod reduce;
@@ -41,8 +42,9 @@ fn has_options(operator: &str) -> bool {
 
 /// The values of a node's outputs.
 pub fn lower(node: &Node, context: &mut Context) -> Lowers<Vec<Value>> {
-    if !matches!(&node.proto.domain[..], "" | "ai.onnx") {
-        return unsupported(format!("operators of `{}` are not supported", node.proto.domain));
+    let domain = &node.proto.domain[..];
+    if !matches!(domain, "" | "ai.onnx" | "ai.onnx.ml") {
+        return unsupported(format!("operators of `{domain}` are not supported"));
     }
     let families = [
         constant::lower,
@@ -65,6 +67,9 @@ pub fn lower(node: &Node, context: &mut Context) -> Lowers<Vec<Value>> {
     };
     if !moved && node.inputs.iter().take(needed).any(empty) {
         return unsupported("a tensor without elements is not supported");
+    }
+    if domain == "ai.onnx.ml" {
+        return ml::lower(node, context);
     }
     for family in families {
         if let Some(values) = family(node, context)? {

@@ -289,7 +289,7 @@ fn hardmax(node: &Node, context: &mut Context) -> Lowers<Value> {
 }
 
 /// Normalizes the rows that some axes make; `scale` and `bias` broadcast to the tensor.
-fn normalize(
+pub fn normalize(
     context: &mut Context,
     x: &Value,
     on: &[usize],

@@ -15,7 +15,7 @@
 //! | `window.rs` | which windows over images there are |
 //! | `code.rs` | elementwise programs |
 //! | `arithmetic.rs` | the inner loops of matrix products and convolutions, f32 and quantized |
-//! | `elementwise.rs`, `rows.rs`, `matmul.rs`, `conv.rs`, `pool.rs`, `take.rs` | the operators |
+//! | `elementwise.rs`, `rows.rs`, `matmul.rs`, `conv.rs`, `pool.rs`, `take.rs`, `trees.rs` | the operators |
 
 #![no_std]
 #![deny(missing_docs)]
@@ -34,6 +34,7 @@ mod pool;
 mod rows;
 mod take;
 mod tile;
+mod trees;
 mod window;
 
 #[cfg(test)]
@@ -43,6 +44,7 @@ use assay_network_plan::{DecodeError, Element, Field, Header, Op, Step};
 
 pub use layout::{Moves, SPAN};
 pub use memory::{Arena, Memory};
+pub use trees::{NODES_MAX, NODES_PER_ROW};
 pub use window::check as check_window;
 
 /// Words of 8 bytes in the buffer that [`run_step`] works in.
@@ -133,6 +135,7 @@ fn run_op<M: Memory>(memory: &mut M, arena: &mut Arena, op: &Op, step: &Step) ->
         Op::Put(op) => take::put(memory, arena, op, step)?,
         Op::TopK(op) => rows::top_k(memory, arena, op, step)?,
         Op::CumSum(op) => rows::cum_sum(memory, arena, op, step)?,
+        Op::Trees(op) => trees::run(memory, arena, op, step)?,
     }
     Ok(None)
 }

@@ -608,6 +608,20 @@ fn any_op() -> impl Strategy<Value = Op> {
         len: 5,
         row: 24,
     };
+    let trees = Trees {
+        x: X,
+        nodes: Y,
+        starts: SUMS,
+        weights: SUMS,
+        out: OUT,
+        rows: 4,
+        features: 5,
+        trees: 3,
+        targets: 2,
+        largest: 1,
+        depth: 1,
+        widest: 1,
+    };
     let put = |scattering| Put {
         x: X,
         indices: Y,
@@ -642,7 +656,122 @@ fn any_op() -> impl Strategy<Value = Op> {
         put(Scattering::Add).into(),
         top_k.into(),
         cum_sum.into(),
+        trees.into(),
     ])
+}
+
+/// A tree of which the branches look at any features, and its ways for some rows.
+fn any_tree(seed: u32, depth: u32, wide: bool) -> Vec<TreeNode> {
+    let random = floats(seed, 4)[0].to_bits();
+    let number = |of: u32| (random >> 3) % of;
+    let node = |branching, index, value, other| TreeNode {
+        branching,
+        missing: (random >> 9 & 1) as u8,
+        reserved: [0; 2],
+        index,
+        value,
+        other,
+    };
+    if depth == 0 || number(7) == 0 {
+        return vec![match wide {
+            false => node(Branching::Leaf, number(3), floats(seed, 2)[1], 0),
+            true => node(Branching::Leaves, number(10), 0.0, number(4)),
+        }];
+    }
+    let yes = any_tree(seed.wrapping_mul(3).wrapping_add(1), depth - 1, wide);
+    let no = any_tree(seed.wrapping_mul(5).wrapping_add(2), depth - 1, wide);
+    let branching = Branching::ALL[2 + number(6) as usize];
+    let value = (floats(seed, 3)[2] * 3.0).round();
+    let mut tree = vec![node(branching, number(4), value, yes.len() as u32 + 1)];
+    for part in [yes, no] {
+        let start = tree.len() as u32;
+        tree.extend(part.into_iter().map(|mut node| {
+            if (node.branching as u8) >= Branching::LessEqual as u8 {
+                node.other += start;
+            }
+            node
+        }));
+    }
+    tree
+}
+
+proptest! {
+    #[test]
+    fn trees_are_walked_and_summed_in_any_tiles(
+        rows in 1_u32..6,
+        seeds in prop::collection::vec((any::<u32>(), 0_u32..11), 1..5),
+        wide: bool,
+        size in prop::array::uniform2(1_u32..6),
+        values in prop::collection::vec(prop_oneof![(-3_i32..4).prop_map(|value| value as f32), Just(f32::NAN)], 24),
+    ) {
+        const FEATURES: usize = 4;
+        const TARGETS: usize = 3;
+        let trees: Vec<_> = seeds.iter().map(|(seed, depth)| any_tree(*seed, *depth, wide)).collect();
+        let mut starts = vec![0_u32];
+        let mut nodes = Vec::new();
+        for node in trees.iter().flatten() {
+            let mut record = [0; TreeNode::LEN];
+            node.put(&mut record);
+            nodes.extend(record);
+        }
+        for tree in &trees {
+            starts.push(starts[starts.len() - 1] + tree.len() as u32);
+        }
+        let weights: Vec<(u32, f32)> = floats(3, 14).into_iter().zip(0..).map(|(weight, at)| (at % 3, weight)).collect();
+        let mut host = Host::default();
+        host.put(X, &values);
+        host.write(Y, &nodes);
+        host.put(SUMS, &starts);
+        for (at, (target, weight)) in weights.iter().enumerate() {
+            host.put(SUMS + 4096 + 8 * at as u64, &[*target, weight.to_bits()]);
+        }
+        let op = Trees {
+            x: X,
+            nodes: Y,
+            starts: SUMS,
+            weights: SUMS + 4096,
+            out: OUT,
+            rows,
+            features: FEATURES as u32,
+            trees: trees.len() as u32,
+            targets: TARGETS as u32,
+            largest: 0,
+            depth: 0,
+            widest: 0,
+        };
+        let steps = tiles([rows, op.trees, 1, 1, 1, 1], [size[0], size[1], 1, 1, 1, 1]);
+        host.run(op, &steps).unwrap();
+        let mut expected = Vec::new();
+        for row in values.chunks(FEATURES).take(rows as usize) {
+            let mut sums = [0.0_f32; TARGETS];
+            for tree in &trees {
+                let mut at = 0;
+                let leaf = loop {
+                    let node = &tree[at];
+                    let value = row[node.index as usize % FEATURES];
+                    let yes = match node.branching {
+                        Branching::Leaf | Branching::Leaves => break node,
+                        Branching::LessEqual => value <= node.value,
+                        Branching::Less => value < node.value,
+                        Branching::GreaterEqual => value >= node.value,
+                        Branching::Greater => value > node.value,
+                        Branching::Equal => value == node.value,
+                        Branching::NotEqual => value != node.value,
+                    };
+                    at = if yes || (node.missing == 1 && value.is_nan()) { at + 1 } else { node.other as usize };
+                };
+                if leaf.branching == Branching::Leaf {
+                    sums[leaf.index as usize] += leaf.value;
+                } else {
+                    for (target, weight) in &weights[leaf.index as usize..][..leaf.other as usize] {
+                        sums[*target as usize] += weight;
+                    }
+                }
+            }
+            expected.extend(sums);
+        }
+        prop_assert_eq!(bits(&host.get(OUT, expected.len())), bits(&expected));
+    }
 }
 
 /// Weights in blocks of columns.

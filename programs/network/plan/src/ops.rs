@@ -416,6 +416,88 @@ record! {
 }
 
 record! {
+    /// Sums of what decision trees give for each row of x. The tile's dimensions are row and tree.
+    ///
+    /// A tree is a [`TreeNode`] for each of its nodes, of which the first is the root; its trees lie one after the other. For
+    /// each row the sums take the trees in ascending order, and the weights of a leaf in theirs.
+    ///
+    /// ```text
+    /// 0 8 x   8 8 nodes   16 8 starts   24 8 weights   32 8 out   40 4 rows   44 4 features   48 4 trees   52 4 targets
+    /// 56 4 largest   60 4 depth   64 4 widest
+    /// ```
+    pub struct Trees {
+        /// Address of x, `[rows][features]` in f32.
+        pub x: u64,
+        /// Address of the nodes of all trees.
+        pub nodes: u64,
+        /// Address of the number of each tree's first node, and of the number of all nodes, u32.
+        pub starts: u64,
+        /// Address of the weights of leaves that have several: a target as u32, and what is added to it as f32.
+        pub weights: u64,
+        /// Address of the output, `[rows][targets]` in f32.
+        pub out: u64,
+        /// Rows of x.
+        pub rows: u32,
+        /// Elements of a row.
+        pub features: u32,
+        /// Number of trees.
+        pub trees: u32,
+        /// Sums for each row.
+        pub targets: u32,
+        /// Nodes of the largest tree.
+        pub largest: u32,
+        /// The most nodes on a way from a root to a leaf.
+        pub depth: u32,
+        /// The most weights of a leaf.
+        pub widest: u32,
+    }
+}
+
+selector! {
+    /// What a node of a tree is.
+    pub enum Branching: u8 else UnknownVariant {
+        /// A leaf with one weight, `value`, for the target `index`.
+        Leaf = 0,
+        /// A leaf with `other` weights, of which `index` is the number of the first.
+        Leaves = 1,
+        /// Takes the next node where feature `index` is at most `value`, else node `other`.
+        LessEqual = 2,
+        /// The same where it is less.
+        Less = 3,
+        /// The same where it is at least `value`.
+        GreaterEqual = 4,
+        /// The same where it is greater.
+        Greater = 5,
+        /// The same where it is equal.
+        Equal = 6,
+        /// The same where it is not equal.
+        NotEqual = 7,
+    }
+}
+
+record! {
+    /// A node of a tree. A node that it leads to comes after it.
+    ///
+    /// ```text
+    /// 0 1 branching   1 1 missing   2 2 reserved   4 4 index   8 4 value   12 4 other
+    /// ```
+    pub struct TreeNode {
+        /// What it is.
+        pub branching: Branching,
+        /// 1 if a feature that is NaN leads to the next node, else 0.
+        pub missing: u8,
+        /// 0.
+        pub reserved: [u8; 2],
+        /// A feature, a target, or the first of some weights.
+        pub index: u32,
+        /// What a feature is compared with, or a weight.
+        pub value: f32,
+        /// A node's number in its tree, or a number of weights.
+        pub other: u32,
+    }
+}
+
+record! {
     /// Ends the run.
     ///
     /// ```text
@@ -498,4 +580,5 @@ ops! {
     Put = 8,
     TopK = 9,
     CumSum = 10,
+    Trees = 11,
 }
