@@ -3,9 +3,9 @@
 use assay_engine::executor::{ExecutorError, JitExecutor, StepRun};
 use assay_engine::{Executor, Machine, Program, WasmiExecutor};
 
+use crate::native::NativeExecutor;
+
 /// A way to run steps. All of them come to the same states.
-///
-/// A program's native twin would be one more: a variant here, and what it runs behind [`Stepper`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum ExecutorKind {
     /// The interpreter, which is the authority, and counts fuel.
@@ -13,6 +13,8 @@ pub enum ExecutorKind {
     Wasmi,
     /// Machine code. It does not count fuel.
     Jit,
+    /// The network program's own source, compiled into this tool; the interpreter for other programs.
+    Native,
 }
 
 /// A program that is ready to run.
@@ -35,13 +37,14 @@ impl<E: Executor> Stepper for Loaded<E> {
 
 impl ExecutorKind {
     /// All of them, the authority first.
-    pub const ALL: [Self; 2] = [Self::Wasmi, Self::Jit];
+    pub const ALL: [Self; 3] = [Self::Wasmi, Self::Jit, Self::Native];
 
     /// Compiles a program.
     pub fn load(self, program: &Program) -> Result<Box<dyn Stepper>, ExecutorError> {
         match self {
             Self::Wasmi => loaded(WasmiExecutor::new(), program),
             Self::Jit => loaded(JitExecutor::new()?, program),
+            Self::Native => loaded(NativeExecutor::new(), program),
         }
     }
 }
@@ -60,6 +63,7 @@ impl std::fmt::Display for ExecutorKind {
         f.write_str(match self {
             Self::Wasmi => "wasmi",
             Self::Jit => "jit",
+            Self::Native => "native",
         })
     }
 }

@@ -23,6 +23,7 @@ pub mod compare;
 pub mod executors;
 pub mod expect;
 pub mod lower;
+pub mod native;
 pub mod onnx;
 pub mod operators;
 pub mod options;

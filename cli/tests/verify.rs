@@ -143,7 +143,7 @@ fn verify_compares_the_executors_and_the_expected_outputs() {
     ];
     let report = folder.json(&verify);
     assert_eq!(report["same"], true);
-    assert_eq!(report["executors"], json!(["wasmi", "jit"]));
+    assert_eq!(report["executors"], json!(["wasmi", "jit", "native"]));
     assert_eq!(report["steps"], report["witnesses"]["verified"]);
     assert_eq!(report["difference"], Value::Null);
     let agreement = &report["expected"][0];
@@ -153,7 +153,7 @@ fn verify_compares_the_executors_and_the_expected_outputs() {
     );
     let text = folder.text(&verify);
     assert!(
-        text.contains("executors  wasmi, jit\nstates     the same after each of "),
+        text.contains("executors  wasmi, jit, native\nstates     the same after each of "),
         "{text}"
     );
     assert!(text.contains("expected   probabilities: all 10 values"), "{text}");

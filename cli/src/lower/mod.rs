@@ -39,6 +39,8 @@ use context::Context;
 use node::{Node, Problem};
 use value::{Array, Value};
 
+pub use tiles::fits as tile_fits;
+
 /// A model as the network program runs it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lowered {

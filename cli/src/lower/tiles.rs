@@ -78,6 +78,25 @@ pub fn steps(op: &Op, index: u32, most: usize) -> Lowers<Option<Vec<Step>>> {
     Ok(Some(steps).filter(|steps| steps.len() <= most))
 }
 
+/// Whether a tile of these lengths fits, by the estimates that tiles are cut by.
+pub fn fits(op: &Op, lengths: &[u64; RANK]) -> bool {
+    let cost = match op {
+        Op::Halt(_) => Cost::default(),
+        Op::Elementwise(op) => elementwise_cost(op, lengths),
+        Op::Reduce(op) => reduce_cost(op, lengths),
+        Op::Normalize(op) => normalize_cost(op, lengths),
+        Op::TopK(op) => top_k_cost(op, lengths),
+        Op::CumSum(op) => cum_sum_cost(op, lengths),
+        Op::MatMul(op) => matmul_cost(op, lengths),
+        Op::Conv(op) => conv_cost(op, &[lengths[1], lengths[2], lengths[3]]),
+        Op::Pool(op) => pool_cost(op, lengths[0], lengths[1]),
+        Op::Take(op) => take_cost(op, lengths),
+        Op::Put(op) => put_cost(op, lengths),
+        Op::Trees(op) => trees_cost(op, lengths),
+    };
+    cost.fuel <= FUEL
+}
+
 /// Boxes of an operator's dimensions: their first indices, and those behind their last.
 type Tiles<'a> = Box<dyn Iterator<Item = [[u32; RANK]; 2]> + 'a>;
 
@@ -608,23 +627,26 @@ fn pool_cost(op: &Pool, planes: u64, rows: u64) -> Cost {
 
 fn take(op: &Take) -> Option<Grid> {
     let dims = [op.outer, op.count, op.row, 1, 1, 1];
-    let cost = |lengths: &Lengths| {
-        let [outer, count, bytes] = [lengths[0], lengths[1], lengths[2]];
-        let all = chunks(outer * u64::from(op.len) * u64::from(op.row));
-        let out = if bytes == u64::from(op.row) {
-            outer * chunks(count * bytes)
-        } else {
-            outer * count * chunks(bytes)
-        };
-        Cost {
-            reads: chunks(count * 8) + all.min(outer * count * chunks(bytes)),
-            writes: out.min(chunks(outer * u64::from(op.count) * u64::from(op.row))),
-            arena: count * 8 + count * bytes,
-            fuel: outer * count * (350 + bytes / 8) + outer * 500,
-        }
-    };
-    let lengths = shrink(dims, [1, 1, 4, 0, 0, 0], cost)?;
+    let lengths = shrink(dims, [1, 1, 4, 0, 0, 0], |lengths| take_cost(op, lengths))?;
     Some(Grid::new(dims, lengths))
+}
+
+fn take_cost(op: &Take, lengths: &Lengths) -> Cost {
+    let [outer, count, bytes] = [lengths[0], lengths[1], lengths[2]];
+    let all = chunks(outer * u64::from(op.len) * u64::from(op.row));
+    let whole = bytes == u64::from(op.row);
+    let out = if whole {
+        outer * chunks(count * bytes)
+    } else {
+        outer * count * chunks(bytes)
+    };
+    let transfers = outer * count * if whole { 1 } else { 2 } + outer;
+    Cost {
+        reads: chunks(count * 8) + all.min(outer * count * chunks(bytes)),
+        writes: out.min(chunks(outer * u64::from(op.count) * u64::from(op.row))),
+        arena: count * 8 + count * bytes,
+        fuel: transfers * 700 + outer * count * bytes * 2 / 3,
+    }
 }
 
 fn trees(op: &Trees) -> Option<Grid> {
@@ -667,17 +689,18 @@ fn trees_cost(op: &Trees, lengths: &Lengths) -> Cost {
 
 fn put(op: &Put) -> Option<Grid> {
     let dims = [op.count, 1, 1, 1, 1, 1];
-    let row = u64::from(op.row) * u64::from(op.element.size());
-    let cost = |lengths: &Lengths| {
-        let count = lengths[0];
-        let there = chunks(u64::from(op.len) * row).min(count * chunks(row));
-        Cost {
-            reads: chunks(count * 8) + chunks(count * row) + there,
-            writes: there,
-            arena: count * 8 + 2 * row,
-            fuel: count * (900 + row * 6),
-        }
-    };
-    let lengths = shrink(dims, [1, 0, 0, 0, 0, 0], cost)?;
+    let lengths = shrink(dims, [1, 0, 0, 0, 0, 0], |lengths| put_cost(op, lengths))?;
     Some(Grid::new(dims, lengths))
+}
+
+fn put_cost(op: &Put, lengths: &Lengths) -> Cost {
+    let row = u64::from(op.row) * u64::from(op.element.size());
+    let count = lengths[0];
+    let there = chunks(u64::from(op.len) * row).min(count * chunks(row));
+    Cost {
+        reads: chunks(count * 8) + chunks(count * row) + there,
+        writes: there,
+        arena: count * 8 + 2 * row,
+        fuel: count * (2_000 + row * 8),
+    }
 }

@@ -88,7 +88,8 @@ pub enum Next {
 
 /// Executes step `pc` of the plan in `params`.
 ///
-/// `arena` has [`ARENA_WORDS`] words; what they hold before does not matter.
+/// `arena` has [`ARENA_WORDS`] words. They are zeros for a malformed operator to come to the same everywhere; a well-formed one
+/// does not see what they hold before.
 pub fn run_step<M: Memory>(memory: &mut M, arena: &mut [u64], pc: u64) -> Result<Next, Fault> {
     let header = Header::decode(&read_record::<_, { Header::LEN }>(memory, 0))?;
     if pc == 0 && memory.input_len() != u64::from(header.input_len) {

@@ -735,9 +735,9 @@ proptest! {
             features: FEATURES as u32,
             trees: trees.len() as u32,
             targets: TARGETS as u32,
-            largest: 0,
-            depth: 0,
-            widest: 0,
+            largest: 1 << 12,
+            depth: 12,
+            widest: 4,
         };
         let steps = tiles([rows, op.trees, 1, 1, 1, 1], [size[0], size[1], 1, 1, 1, 1]);
         host.run(op, &steps).unwrap();

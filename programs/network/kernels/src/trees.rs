@@ -37,7 +37,7 @@ pub fn run<M: Memory>(memory: &mut M, arena: &mut Arena, op: &Trees, step: &Step
         let mut arena = arena.scope();
         let tree = Tree::load(memory, &mut arena, op, [bounds[0], bounds[1]], rows)?;
         for (row, sums) in x.chunks(features).zip(sums.chunks_mut(targets)) {
-            let leaf = tree.leaf(memory, row)?;
+            let leaf = tree.leaf(memory, row, op.depth)?;
             add(memory, &mut arena, op, &leaf, sums)?;
         }
     }
@@ -61,7 +61,8 @@ impl<'a> Tree<'a> {
         [start, end]: [u32; 2],
         rows: usize,
     ) -> Result<Self, Fault> {
-        let len = end.checked_sub(start).ok_or(Fault::BadTile)?;
+        let len = end.checked_sub(start).filter(|len| *len <= op.largest);
+        let len = len.ok_or(Fault::BadTile)?;
         let address = place(op.nodes, start.into(), TreeNode::LEN as u64);
         let most = rows.saturating_mul(NODES_PER_ROW).min(NODES_MAX);
         let nodes = if len as usize <= most {
@@ -88,11 +89,11 @@ impl<'a> Tree<'a> {
         Ok(TreeNode::get(&record)?)
     }
 
-    /// The leaf that a row leads to.
+    /// The leaf that a row leads to, over as many nodes at most.
     #[inline(never)]
-    fn leaf<M: Memory>(&self, memory: &mut M, row: &[f32]) -> Result<TreeNode, Fault> {
+    fn leaf<M: Memory>(&self, memory: &mut M, row: &[f32], depth: u32) -> Result<TreeNode, Fault> {
         let mut number = 0;
-        loop {
+        for _ in 0..depth {
             let node = self.node(memory, number)?;
             if matches!(node.branching, Branching::Leaf | Branching::Leaves) {
                 return Ok(node);
@@ -108,6 +109,7 @@ impl<'a> Tree<'a> {
             }
             number = next;
         }
+        Err(Fault::BadTile)
     }
 }
 
@@ -136,6 +138,9 @@ fn add<M: Memory>(
     if leaf.branching == Branching::Leaf {
         *sums.get_mut(leaf.index as usize).ok_or(Fault::BadTile)? += leaf.value;
         return Ok(());
+    }
+    if leaf.other > op.widest {
+        return Err(Fault::BadTile);
     }
     let weights = arena.scope().take::<u32>(product(&[leaf.other as usize, 2])?)?;
     read_values(memory, place(op.weights, leaf.index.into(), 8), weights);
