@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use assay_network::{run_step, Memory, Next, ARENA_WORDS};
+use assay_network::{run_step_on, Memory, Next, ARENA_WORDS};
 use assay_network_plan::{Halt, CHUNK, OUTPUT};
 
 use super::context::Context;
@@ -99,7 +99,7 @@ fn execute(mut context: Context, values: &[Value], budget: &mut Budget) -> Lower
     let mut arena = vec![0; ARENA_WORDS];
     let mut pc = 0;
     loop {
-        match run_step(&mut machine, &mut arena, pc) {
+        match run_step_on(&mut machine, &mut arena, pc) {
             Ok(Next::Step(next)) => pc = next,
             Ok(Next::Halt(_)) => break,
             Err(fault) => {

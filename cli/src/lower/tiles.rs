@@ -489,17 +489,21 @@ fn dense_view(address: u64, dims: &[u32; RANK]) -> View {
 fn conv(op: &Conv) -> Option<Tiles<'_>> {
     let (group_in, group_out) = (op.channels_in / op.groups, op.channels_out / op.groups);
     let [rows, _] = op.window.output;
-    // What a step computes of one image: channels, rows, depth.
-    let mut size = [op.channels_out, rows, group_in].map(u64::from);
-    let order: [(usize, u64); 5] = [(0, BLOCK as u64), (1, 4), (2, 1), (1, 1), (0, 1)];
-    for (axis, least) in order {
-        while !conv_cost(op, &size).fits() && size[axis] > least {
-            size[axis] = size[axis].div_ceil(2).next_multiple_of(least);
+    // What a step computes of one image, of all that fit what makes the fewest steps: channels, rows, depth.
+    let mut best: Option<(u64, [u64; 3])> = None;
+    for channels in halves(op.channels_out) {
+        for height in halves(rows) {
+            for depth in halves(group_in) {
+                let size = [channels, height, depth];
+                let count = conv_steps(op, &size);
+                let fewer = best.is_none_or(|(least, _)| count < least);
+                if fewer && conv_cost(op, &size).fits() {
+                    best = Some((count, size));
+                }
+            }
         }
     }
-    if !conv_cost(op, &size).fits() {
-        return None;
-    }
+    let (_, size) = best?;
     let [columns, height, depth] = size.map(|len| len as u32);
     let of_rows = move |image: u32, rows: [u32; 2]| {
         channel_ranges(op.channels_out, group_out, columns).flat_map(move |channels| {
@@ -511,6 +515,22 @@ fn conv(op: &Conv) -> Option<Tiles<'_>> {
     };
     let of_image = move |image| ranges(rows, height).flat_map(move |rows| of_rows(image, rows));
     Some(Box::new((0..op.batch).flat_map(of_image)))
+}
+
+/// A length, its half, and so on down to 1.
+fn halves(len: u32) -> impl Iterator<Item = u64> {
+    std::iter::successors(Some(u64::from(len)), |len| (*len > 1).then(|| len.div_ceil(2)))
+}
+
+/// Steps of one image in tiles of some channels, rows and depth.
+fn conv_steps(op: &Conv, [channels, rows, depth]: &[u64; 3]) -> u64 {
+    let [all, groups] = [op.channels_out, op.groups].map(u64::from);
+    let (group_in, group_out) = (u64::from(op.channels_in) / groups, all / groups);
+    let columns = match channels / group_out {
+        0 => groups * group_out.div_ceil(*channels),
+        whole => all.div_ceil(whole * group_out),
+    };
+    columns * u64::from(op.window.output[0]).div_ceil(*rows) * group_in.div_ceil(*depth)
 }
 
 /// Ranges of at most `size` that cover `0..len`.
@@ -567,14 +587,18 @@ fn conv_cost(op: &Conv, [columns, rows, depth]: &[u64; 3]) -> Cost {
         chunks(columns * length * element)
     };
     let sums = band_chunks(columns, rows, out_height, out_width * 4);
+    // Whole groups are neighbours, of which parts are not.
+    let (bands, planes) = if split {
+        (groups, depth)
+    } else {
+        (1, groups * depth)
+    };
+    let images = bands * band_chunks(planes, seen_rows, height, width * element);
     let channels = columns.min(group_out).next_multiple_of(2);
     let image = depth * seen_rows * seen_width;
     let products = channels * length * pixels * groups;
     Cost {
-        reads: groups.max(1) * band_chunks(depth, seen_rows, height, width * element)
-            + weights
-            + channel_chunks(&op.finish, columns)
-            + if split { sums } else { 0 },
+        reads: images + weights + channel_chunks(&op.finish, columns) + if split { sums } else { 0 },
         writes: sums,
         arena: (image + seen_rows * width + channels * length + length * BLOCK as u64) * value
             + 4 * (channels * pixels + length)

@@ -1,6 +1,8 @@
 //! Whether a step of a plan certainly stays within its limits, whoever made the plan.
 
-use assay_network_plan::{Code, Element, Finish, Op, Step, Window, ARENA, INPUTS_MAX, RANK};
+use assay_network_plan::{
+    Code, Element, Finish, Instruction, Op, Operation, Step, View, Window, ARENA, RANK,
+};
 
 use crate::lower::tile_fits;
 
@@ -46,12 +48,69 @@ fn within(most: u64, factors: &[u64]) -> bool {
     product.is_some_and(|product| (1..=most).contains(&product))
 }
 
-fn is_code<const N: usize>(code: &Code<N>) -> bool {
-    code.constants <= code.len && code.len as usize <= N && code.registers <= 64
+/// What a register holds.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Float,
+    Integer,
+}
+
+impl Kind {
+    fn of(element: Element) -> Self {
+        match element {
+            Element::F32 => Self::Float,
+            _ => Self::Integer,
+        }
+    }
+}
+
+/// Whether an elementwise program reads only what it wrote, and as what it wrote it. What others read is different in a fresh
+/// instance. `first` is what register 0 holds before.
+fn is_code<const N: usize>(code: &Code<N>, inputs: &[View], first: Option<Kind>, result: Kind) -> bool {
+    if code.constants > code.len || code.len as usize > N || code.registers > 64 {
+        return false;
+    }
+    let mut registers = [None; 256];
+    registers[0] = first;
+    for instruction in &code.instructions[..code.len as usize] {
+        let Instruction { a, b, immediate, .. } = *instruction;
+        let holds = |register: u8, kind| registers[usize::from(register)] == Some(kind);
+        let third = |kind| u8::try_from(immediate).is_ok_and(|register| holds(register, kind));
+        let (good, kind) = match (instruction.operation, instruction.operation as u8) {
+            (Operation::Load, _) => match inputs.get(usize::from(a)) {
+                Some(view) => (true, Kind::of(view.element)),
+                None => return false,
+            },
+            (Operation::Set, _) => (true, Kind::Float),
+            (Operation::SetInt, _) => (true, Kind::Integer),
+            (Operation::Select, _) => (
+                holds(a, Kind::Integer) && holds(b, Kind::Float) && third(Kind::Float),
+                Kind::Float,
+            ),
+            (Operation::SelectInt, _) => (
+                holds(a, Kind::Integer) && holds(b, Kind::Integer) && third(Kind::Integer),
+                Kind::Integer,
+            ),
+            (Operation::ToFloat, _) => (holds(a, Kind::Integer), Kind::Float),
+            (Operation::ToInt, _) => (holds(a, Kind::Float), Kind::Integer),
+            (Operation::Narrow, _) => (holds(a, Kind::Integer), Kind::Integer),
+            (Operation::Less | Operation::LessEqual | Operation::Equal, _) => {
+                (holds(a, Kind::Float) && holds(b, Kind::Float), Kind::Integer)
+            }
+            (_, ..32) => (holds(a, Kind::Float) && holds(b, Kind::Float), Kind::Float),
+            (_, 32..64) => (holds(a, Kind::Float), Kind::Float),
+            _ => (holds(a, Kind::Integer) && holds(b, Kind::Integer), Kind::Integer),
+        };
+        if !good {
+            return false;
+        }
+        registers[usize::from(instruction.out)] = Some(kind);
+    }
+    registers.get(code.result as usize) == Some(&Some(result))
 }
 
 fn is_finish(finish: &Finish) -> bool {
-    is_code(&finish.code)
+    is_code(&finish.code, &[], Some(Kind::Float), Kind::Float)
 }
 
 /// Pixels of a kernel and of a row of the output.
@@ -75,7 +134,11 @@ fn is_modest(op: &Op, lengths: &[u64; RANK]) -> bool {
     };
     match op {
         Op::Halt(_) => true,
-        Op::Elementwise(op) => elements && op.count as usize <= INPUTS_MAX && is_code(&op.code),
+        Op::Elementwise(op) => {
+            let inputs = op.inputs.get(..op.count as usize);
+            let is_code = |inputs| is_code(&op.code, inputs, None, Kind::of(op.out.element));
+            elements && inputs.is_some_and(is_code)
+        }
         Op::Reduce(op) => elements && op.kept as usize <= RANK,
         Op::Normalize(op) => elements && op.kept as usize <= RANK,
         Op::CumSum(op) => elements && op.kept as usize <= RANK,

@@ -12,7 +12,7 @@ use assay_engine::executor::{ExecutorError, LoadedModule, StepEnd, StepRun, Step
 use assay_engine::limits::MAX_OUTPUT_LEN;
 use assay_engine::memory::MemoryTree;
 use assay_engine::{Executor, Program, WasmiExecutor};
-use assay_network::{run_step, Next, ARENA_WORDS};
+use assay_network::{run_step_on, Next, ARENA_WORDS};
 use assay_network_plan::{Field, Header, Op, Step};
 
 use crate::NETWORK_PROGRAM;
@@ -47,9 +47,7 @@ impl NativeExecutor {
         }
         let mut view = View::new(start, bounds::stores_floats(&op));
         let mut arena = self.arena.borrow_mut();
-        // As in a fresh instance: a malformed operator may read what it did not write.
-        arena.fill(0);
-        let next = run_step(&mut view, &mut arena, start.pc).ok()?;
+        let next = run_step_on(&mut view, &mut arena, start.pc).ok()?;
         let (touched, writes) = view.finish()?;
         let end = match next {
             Next::Step(pc) => StepEnd::Continue { pc, writes },

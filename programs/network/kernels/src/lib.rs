@@ -88,8 +88,8 @@ pub enum Next {
 
 /// Executes step `pc` of the plan in `params`.
 ///
-/// `arena` has [`ARENA_WORDS`] words. They are zeros for a malformed operator to come to the same everywhere; a well-formed one
-/// does not see what they hold before.
+/// `arena` has [`ARENA_WORDS`] words. What they hold before does not matter, unless an elementwise program reads registers that
+/// it did not write.
 pub fn run_step<M: Memory>(memory: &mut M, arena: &mut [u64], pc: u64) -> Result<Next, Fault> {
     let header = Header::decode(&read_record::<_, { Header::LEN }>(memory, 0))?;
     if pc == 0 && memory.input_len() != u64::from(header.input_len) {
@@ -108,6 +108,11 @@ pub fn run_step<M: Memory>(memory: &mut M, arena: &mut [u64], pc: u64) -> Result
     let mut arena = Arena::new(arena);
     let halt = run_op(memory, &mut arena, &op, &step)?;
     Ok(halt.map_or(Next::Step(pc + 1), Next::Halt))
+}
+
+/// [`run_step`] on any memory: compiled with this crate, and as that is optimized.
+pub fn run_step_on(mut memory: &mut dyn Memory, arena: &mut [u64], pc: u64) -> Result<Next, Fault> {
+    run_step(&mut memory, arena, pc)
 }
 
 fn read_record<M: Memory, const N: usize>(memory: &mut M, address: u64) -> [u8; N] {

@@ -14,6 +14,20 @@ pub trait Memory {
     fn write(&mut self, address: u64, bytes: &[u8]);
 }
 
+impl Memory for &mut dyn Memory {
+    fn input_len(&self) -> u64 {
+        (**self).input_len()
+    }
+
+    fn read(&mut self, address: u64, bytes: &mut [u8]) {
+        (**self).read(address, bytes);
+    }
+
+    fn write(&mut self, address: u64, bytes: &[u8]) {
+        (**self).write(address, bytes);
+    }
+}
+
 /// A buffer that is handed out from its start to its end.
 pub struct Arena<'a> {
     free: &'a mut [u64],
