@@ -26,7 +26,10 @@ pub trait Arithmetic {
     /// `sums[c] += sum over k of x[k] * weights[k, c]`, for one block of columns of packed weights.
     fn packed(sums: &mut [Self::Sum; BLOCK], x: &[Self::Value], weights: &[Self::Weight]);
 
-    /// The same, for weights that are values.
+    /// The same for two rows, each weight loaded once.
+    fn packed_pair(sums: [&mut [Self::Sum; BLOCK]; 2], x: [&[Self::Value]; 2], weights: &[Self::Weight]);
+
+    /// [`Self::packed`], for weights that are values.
     fn product(sums: &mut [Self::Sum; BLOCK], x: &[Self::Value], weights: &[Self::Value]);
 
     /// Collects the inputs of a block of pixels: `columns[k / PAIR][p][k % PAIR] = image[bases[p] + offsets[k]]`.
@@ -37,8 +40,9 @@ pub trait Arithmetic {
         columns: &mut [Self::Value],
     ) -> Result<(), Fault>;
 
-    /// `sums[j, p] += sum over k of weights[j][k] * columns[k, p]`, for two output channels and one block of pixels.
-    fn conv(sums: [&mut [Self::Sum; BLOCK]; 2], weights: [&[Self::Value]; 2], columns: &[Self::Value]);
+    /// `sums[j, p] += sum over k of rows[j][k] * columns[k, p]`, for two rows and one block of columns: of a convolution, two
+    /// output channels and one block of pixels.
+    fn product_pair(sums: [&mut [Self::Sum; BLOCK]; 2], rows: [&[Self::Value]; 2], columns: &[Self::Value]);
 
     /// Adds to each sum its channel's bias and, where the output is quantized, makes it a level by the multiplier.
     fn settle(
@@ -102,6 +106,10 @@ impl Arithmetic for Float {
         Self::product(sums, x, weights);
     }
 
+    fn packed_pair(sums: [&mut [f32; BLOCK]; 2], x: [&[f32]; 2], weights: &[f32]) {
+        Self::product_pair(sums, x, weights);
+    }
+
     fn product(sums: &mut [f32; BLOCK], x: &[f32], weights: &[f32]) {
         let mut lanes = load_floats(sums);
         for (x, weights) in x.iter().zip(weights.as_chunks::<BLOCK>().0) {
@@ -122,7 +130,8 @@ impl Arithmetic for Float {
         gather::<f32, 1, BLOCK>(image, bases, offsets, columns)
     }
 
-    fn conv(sums: [&mut [f32; BLOCK]; 2], weights: [&[f32]; 2], columns: &[f32]) {
+    #[inline(never)]
+    fn product_pair(sums: [&mut [f32; BLOCK]; 2], weights: [&[f32]; 2], columns: &[f32]) {
         let [first_sums, second_sums] = sums;
         let mut first = load_floats(first_sums);
         let mut second = load_floats(second_sums);
@@ -213,6 +222,24 @@ impl Arithmetic for Quantized {
         store_integers(lanes, sums);
     }
 
+    #[inline(never)]
+    fn packed_pair(sums: [&mut [i32; BLOCK]; 2], x: [&[i16]; 2], weights: &[i8]) {
+        let [first_sums, second_sums] = sums;
+        let mut first = load_integers(first_sums);
+        let mut second = load_integers(second_sums);
+        let pairs = x[0].as_chunks().0.iter().zip(x[1].as_chunks().0);
+        for ((a, b), weights) in pairs.zip(weights.as_chunks::<{ 2 * BLOCK }>().0) {
+            let (a, b) = (I16x8::splat(a), I16x8::splat(b));
+            for (i, weights) in weights.as_chunks().0.iter().enumerate() {
+                let weights = I16x8::widen(weights);
+                first[i] = first[i].add_products(a, weights);
+                second[i] = second[i].add_products(b, weights);
+            }
+        }
+        store_integers(first, first_sums);
+        store_integers(second, second_sums);
+    }
+
     fn product(sums: &mut [i32; BLOCK], x: &[i16], weights: &[i16]) {
         let mut lanes = load_integers(sums);
         for (pair, weights) in x.as_chunks().0.iter().zip(weights.as_chunks::<{ 2 * BLOCK }>().0) {
@@ -233,7 +260,8 @@ impl Arithmetic for Quantized {
         gather::<i16, 2, { 2 * BLOCK }>(image, bases, offsets, columns)
     }
 
-    fn conv(sums: [&mut [i32; BLOCK]; 2], weights: [&[i16]; 2], columns: &[i16]) {
+    #[inline(never)]
+    fn product_pair(sums: [&mut [i32; BLOCK]; 2], weights: [&[i16]; 2], columns: &[i16]) {
         let [first_sums, second_sums] = sums;
         let mut first = load_integers(first_sums);
         let mut second = load_integers(second_sums);

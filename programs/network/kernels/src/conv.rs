@@ -205,7 +205,7 @@ impl Tile<'_> {
                 let (a, b) = weights.split_at(filled);
                 let (first, second) = sums.split_at_mut(image.outputs_filled());
                 let block = |sums| block_at(sums, start).ok_or(Fault::BadTile);
-                A::conv([block(first)?, block(second)?], [a, b], columns);
+                A::product_pair([block(first)?, block(second)?], [a, b], columns);
             }
         }
         Ok(())

@@ -117,32 +117,51 @@ fn multiply<M: Memory, A: Arithmetic>(
             let mut arena = arena.scope();
             if op.packed != 0 {
                 let weights = packed_slice::<M, A>(memory, &mut arena, op, tile, block, [from, to])?;
-                each_row::<A>(x, sums, [filled, width], block, |x, sums| {
-                    A::packed(sums, &x[from..to], weights);
-                })?;
+                let one = |x: &[A::Value], sums: Block<A>| A::packed(sums, &x[from..to], weights);
+                let two = |[x, y]: [&[A::Value]; 2], sums: [Block<A>; 2]| {
+                    A::packed_pair(sums, [&x[from..to], &y[from..to]], weights);
+                };
+                each_row::<A>(x, sums, [filled, width], block, one, two)?;
             } else {
                 let weights = slice::<M, A>(memory, &mut arena, op, tile, block, [from, to])?;
-                each_row::<A>(x, sums, [filled, width], block, |x, sums| {
-                    A::product(sums, &x[from..to], weights);
-                })?;
+                let one = |x: &[A::Value], sums: Block<A>| A::product(sums, &x[from..to], weights);
+                let two = |[x, y]: [&[A::Value]; 2], sums: [Block<A>; 2]| {
+                    A::product_pair(sums, [&x[from..to], &y[from..to]], weights);
+                };
+                each_row::<A>(x, sums, [filled, width], block, one, two)?;
             }
         }
     }
     Ok(())
 }
 
-/// Calls `multiply` with each row of x and its sums in a block of columns.
+/// Sums of a row in a block of columns.
+type Block<'a, A> = &'a mut [<A as Arithmetic>::Sum; BLOCK];
+
+/// Calls `two` with two rows of x and their sums in a block of columns at a time, and `one` with a last one.
 fn each_row<A: Arithmetic>(
     x: &[A::Value],
     sums: &mut [A::Sum],
     [filled, width]: [usize; 2],
     block: usize,
-    multiply: impl Fn(&[A::Value], &mut [A::Sum; BLOCK]),
+    one: impl Fn(&[A::Value], Block<A>),
+    two: impl Fn([&[A::Value]; 2], [Block<A>; 2]),
 ) -> Result<(), Fault> {
-    for (x, sums) in x.chunks_exact(filled).zip(sums.chunks_exact_mut(width)) {
-        multiply(x, sums.as_chunks_mut().0.get_mut(block).ok_or(Fault::BadTile)?);
+    let of_row = |sums| block_of::<A>(sums, block);
+    for (x, sums) in x.chunks(2 * filled).zip(sums.chunks_mut(2 * width)) {
+        match (x.split_at_checked(filled), sums.split_at_mut_checked(width)) {
+            (Some((first, second)), Some((sums, more))) if second.len() == filled && more.len() == width => {
+                two([first, second], [of_row(sums)?, of_row(more)?]);
+            }
+            (Some((first, _)), Some((sums, _))) => one(first, of_row(sums)?),
+            _ => return Err(Fault::BadTile),
+        }
     }
     Ok(())
+}
+
+fn block_of<A: Arithmetic>(sums: &mut [A::Sum], block: usize) -> Result<Block<'_, A>, Fault> {
+    sums.as_chunks_mut().0.get_mut(block).ok_or(Fault::BadTile)
 }
 
 fn packed_slice<'a, M: Memory, A: Arithmetic>(
