@@ -6,7 +6,7 @@ use std::rc::Rc;
 use assay_network_plan::{Code, Elementwise, Finish, Op, View, CODE_MAX, INPUTS_MAX, RANK};
 
 use super::expression::{Expression, Id};
-use super::node::{invalid, unsupported, Lowers, Problem};
+use super::node::{invalid, no_elements, unsupported, Lowers, Problem};
 use super::plan::PlanBuilder;
 use super::value::{Array, Layout, Value};
 use crate::onnx::{elements, Tensor};
@@ -388,7 +388,7 @@ impl Context {
 /// How many elements a tensor of this shape has: some, and not too many.
 fn size(shape: &[usize]) -> Lowers<usize> {
     match elements(shape) {
-        Some(0) => unsupported("a tensor without elements is not supported"),
+        Some(0) => no_elements(),
         Some(len) if len <= ELEMENTS_MAX => Ok(len),
         _ => Err(Problem::Memory),
     }

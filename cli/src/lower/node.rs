@@ -36,6 +36,11 @@ pub fn unsupported<T>(reason: impl Into<String>) -> Lowers<T> {
     Err(Problem::Unsupported(reason.into()))
 }
 
+/// A node makes or takes a tensor that has no elements.
+pub fn no_elements<T>() -> Lowers<T> {
+    unsupported("a tensor without elements is not supported")
+}
+
 /// A node breaks a rule of its operator.
 pub fn invalid<T>(reason: impl Into<String>) -> Lowers<T> {
     Err(Problem::Invalid(reason.into()))

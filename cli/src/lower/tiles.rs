@@ -79,8 +79,13 @@ pub fn steps(op: &Op, index: u32, most: usize) -> Lowers<Option<Vec<Step>>> {
 }
 
 /// Whether a tile of these lengths fits, by the estimates that tiles are cut by.
-pub fn fits(op: &Op, lengths: &[u64; RANK]) -> bool {
-    let cost = match op {
+pub fn fits(op: &Op, lengths: &Lengths) -> bool {
+    cost(op, lengths).fuel <= FUEL
+}
+
+/// What a tile of these lengths needs at most.
+fn cost(op: &Op, lengths: &Lengths) -> Cost {
+    match op {
         Op::Halt(_) => Cost::default(),
         Op::Elementwise(op) => elementwise_cost(op, lengths),
         Op::Reduce(op) => reduce_cost(op, lengths),
@@ -93,8 +98,7 @@ pub fn fits(op: &Op, lengths: &[u64; RANK]) -> bool {
         Op::Take(op) => take_cost(op, lengths),
         Op::Put(op) => put_cost(op, lengths),
         Op::Trees(op) => trees_cost(op, lengths),
-    };
-    cost.fuel <= FUEL
+    }
 }
 
 /// Boxes of an operator's dimensions: their first indices, and those behind their last.
@@ -106,10 +110,10 @@ fn tiles(op: &Op) -> Option<Tiles<'_>> {
         Op::Halt(_) => return Some(Box::new(std::iter::once([[0; RANK]; 2]))),
         Op::Conv(op) => return conv(op),
         Op::Elementwise(op) => elementwise(op),
-        Op::Reduce(op) => rows(op.dims, op.kept, |lengths| reduce_cost(op, lengths)),
-        Op::Normalize(op) => rows(op.dims, op.kept, |lengths| normalize_cost(op, lengths)),
-        Op::TopK(op) => rows(op.dims, op.kept, |lengths| top_k_cost(op, lengths)),
-        Op::CumSum(op) => rows(op.dims, op.kept, |lengths| cum_sum_cost(op, lengths)),
+        Op::Reduce(Reduce { dims, kept, .. })
+        | Op::Normalize(Normalize { dims, kept, .. })
+        | Op::TopK(TopK { dims, kept, .. })
+        | Op::CumSum(CumSum { dims, kept, .. }) => rows(*dims, *kept, |lengths| cost(op, lengths)),
         Op::MatMul(op) => matmul(op),
         Op::Pool(op) => pool(op),
         Op::Take(op) => take(op),

@@ -9,7 +9,7 @@ use super::super::value::{element, Array, Value};
 use super::elementwise::need_float;
 use crate::package::Dtype;
 
-/// The greatest kernel, stride, dilation or padding, and the longest side of an image with its padding.
+/// The greatest kernel, stride, dilation or padding.
 const WINDOW_MAX: usize = u16::MAX as usize;
 
 /// A window of one pixel that moves over an image of one.

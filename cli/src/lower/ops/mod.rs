@@ -13,7 +13,7 @@ mod reduce;
 mod resize;
 
 use super::context::Context;
-use super::node::{unsupported, Lowers, Node};
+use super::node::{no_elements, unsupported, Lowers, Node};
 use super::value::Value;
 
 /// Operators that take a tensor without elements: they compute nothing of it.
@@ -66,7 +66,7 @@ pub fn lower(node: &Node, context: &mut Context) -> Lowers<Vec<Value>> {
         node.inputs.len()
     };
     if !moved && node.inputs.iter().take(needed).any(empty) {
-        return unsupported("a tensor without elements is not supported");
+        return no_elements();
     }
     if domain == "ai.onnx.ml" {
         return ml::lower(node, context);

@@ -3,7 +3,7 @@
 use assay_network_plan::Finish;
 
 use super::super::context::Context;
-use super::super::node::{axis, invalid, length, unsupported, Lowers, Node, Problem};
+use super::super::node::{axis, invalid, length, no_elements, unsupported, Lowers, Node, Problem};
 use super::super::value::Value;
 use super::constant::LINE_MAX;
 use super::matrix::{matmul, Quantization};
@@ -99,7 +99,7 @@ fn sizes(node: &Node, x: &Value, on: &[usize]) -> Lowers<Vec<Axis>> {
         };
         let output = length(output as i64)?;
         if output == 0 {
-            return unsupported("a tensor without elements is not supported");
+            return no_elements();
         }
         if output > LINE_MAX {
             return Err(Problem::Memory);

@@ -46,11 +46,16 @@ pub fn lower(node: &Node, context: &mut Context) -> Lowers<Vec<Value>> {
 
 /// The features as rows of f32.
 fn features(node: &Node, context: &mut Context) -> Lowers<(Value, [usize; 2])> {
-    let x = convert(context, node.input(0)?, Dtype::F32)?;
+    as_rows(context, node.input(0)?)
+}
+
+/// A value as rows of f32; one of a single dimension is a row.
+fn as_rows(context: &mut Context, value: &Value) -> Lowers<(Value, [usize; 2])> {
+    let x = convert(context, value, Dtype::F32)?;
     let shape = match *x.shape() {
         [features] => [1, features],
         [rows, features] => [rows, features],
-        _ => return invalid("its operand must have one or two dimensions"),
+        _ => return invalid("its operands must have one or two dimensions"),
     };
     Ok((context.reshape(&x, &shape)?, shape))
 }
@@ -145,13 +150,7 @@ fn imputer(node: &Node, context: &mut Context) -> Lowers<Value> {
 fn feature_vectorizer(node: &Node, context: &mut Context) -> Lowers<Value> {
     let mut parts = Vec::new();
     for input in node.all_inputs()? {
-        let part = convert(context, input, Dtype::F32)?;
-        let shape = match *part.shape() {
-            [features] => [1, features],
-            [rows, features] => [rows, features],
-            _ => return invalid("its operands must have one or two dimensions"),
-        };
-        parts.push(context.reshape(&part, &shape)?);
+        parts.push(as_rows(context, input)?.0);
     }
     super::layout::concat(context, &parts, 1)
 }

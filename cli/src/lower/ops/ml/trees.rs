@@ -450,21 +450,17 @@ pub fn classifier(node: &Node, context: &mut Context) -> Lowers<Vec<Value>> {
         sums = add_row(context, &sums, base)?;
     }
     let sums = context.shared(&sums)?;
-    let label = if base.is_empty() && ensemble.named.len() < labels.len() {
+    let mut seen = sums.clone();
+    if base.is_empty() && ensemble.named.len() < labels.len() {
         // A class without a sum is never the best.
-        let never = |class: usize| {
-            if ensemble.named.contains(&class) {
-                0.0
-            } else {
-                f32::NEG_INFINITY
-            }
+        let never = |class: usize| match ensemble.named.contains(&class) {
+            true => 0.0,
+            false => f32::NEG_INFINITY,
         };
         let row: Vec<f32> = (0..labels.len()).map(never).collect();
-        let sums = add_row(context, &sums, &row)?;
-        best(context, &sums, &labels)?
-    } else {
-        best(context, &sums, &labels)?
-    };
+        seen = add_row(context, &sums, &row)?;
+    }
+    let label = best(context, &seen, &labels)?;
     Ok(vec![label, transform.apply(context, &sums)?])
 }
 
