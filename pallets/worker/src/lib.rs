@@ -23,6 +23,7 @@ mod reason;
 #[allow(clippy::cast_possible_truncation)]
 mod record;
 mod run;
+mod server;
 mod submit;
 mod task;
 mod watch;

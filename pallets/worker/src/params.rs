@@ -28,7 +28,8 @@ pub(crate) fn load(params: Option<ParamsId>, root: H256, len: u64) -> Result<Mem
     }
 }
 
-fn read_segment(params: ParamsId, index: u32) -> Option<Vec<u8>> {
+/// A segment as the chain's blocks showed it to this node.
+pub(crate) fn read_segment(params: ParamsId, index: u32) -> Option<Vec<u8>> {
     sp_io::offchain::local_storage_get(
         StorageKind::PERSISTENT,
         &pallet_models::segment_key(params, index),

@@ -1,6 +1,7 @@
 //! Why the worker does not finish something now.
 
 use assay_primitives::VersionId;
+use assay_service::Refusal;
 use codec::{Decode, Encode};
 use core::fmt;
 
@@ -49,6 +50,21 @@ pub(crate) enum Reason {
     ChallengeLost,
     /// The claim was made by the rules of this version of the engine, which the runtime no longer runs.
     OtherEngine(u16),
+    /// The compute server does not answer.
+    ServerAway,
+    /// The compute server answers with this HTTP status.
+    ServerStatus(u16),
+    /// What the compute server answers does not hold.
+    ServerWrong,
+    /// The compute server cannot do it.
+    ServerRefused(Refusal),
+}
+
+impl Reason {
+    /// Whether another try may go well, without anything that the operator does.
+    pub fn may_pass(self) -> bool {
+        matches!(self, Self::ServerAway | Self::ServerStatus(_) | Self::ServerWrong)
+    }
 }
 
 impl fmt::Display for Reason {
@@ -57,7 +73,9 @@ impl fmt::Display for Reason {
             Self::VersionNotFound(version) => write!(f, "version {version} is not in state"),
             Self::ProgramNotFound => f.write_str("its program is not in state"),
             Self::InputNotFound => f.write_str("its input is not in state"),
-            Self::ParamsExternal => f.write_str("its params are external, and this node fetches none"),
+            Self::ParamsExternal => f.write_str(
+                "its params are external, and this node fetches none (run `assay serve --node` beside it)",
+            ),
             Self::SegmentNotFound(index) => write!(
                 f,
                 "segment {index} of its params is not in the off-chain database (start the node with \
@@ -95,6 +113,11 @@ impl fmt::Display for Reason {
             Self::OtherEngine(version) => {
                 write!(f, "its claim is by version {version} of the engine, which this runtime cannot run again")
             }
+            Self::ServerAway => f.write_str("the compute server does not answer (is `assay serve` running?)"),
+            Self::ServerStatus(401) => f.write_str("the compute server has another token (start `assay serve --node` anew)"),
+            Self::ServerStatus(code) => write!(f, "the compute server answers with the HTTP status {code}"),
+            Self::ServerWrong => f.write_str("what the compute server answers does not hold"),
+            Self::ServerRefused(refusal) => write!(f, "the compute server refuses: {refusal}"),
             Self::LockLost => f.write_str("this worker was suspended, another one goes on"),
         }
     }

@@ -257,6 +257,19 @@ impl JobStore {
     }
 }
 
+/// Keeps what the compute server fails with, `None` where it does not. True where it is another state than before; that it
+/// answers is news only after that it did not.
+pub(crate) fn is_new_state_of_server(trouble: Option<Reason>) -> bool {
+    let place = key("server");
+    let is_new = read::<Reason>(&place) != trouble;
+    match trouble {
+        Some(reason) if is_new => StorageValueRef::persistent(&place).set(&reason),
+        None if is_new => StorageValueRef::persistent(&place).clear(),
+        _ => {}
+    }
+    is_new
+}
+
 /// Drops what is kept of jobs that `keep` does not name, but for those that a worker is still at.
 pub(crate) fn forget_others(keep: &BTreeSet<JobId>) {
     let known = key("jobs");

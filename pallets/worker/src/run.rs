@@ -42,8 +42,7 @@ pub(crate) fn run<T: Config>(
     mut alive: impl FnMut() -> bool,
 ) -> Result<Outcome<Run>, Reason> {
     let (job, store) = (task.job, &task.store);
-    let version =
-        pallet_models::Versions::<T>::get(task.version).ok_or(Reason::VersionNotFound(task.version))?;
+    let version = task.version()?;
     let (executor, module) = load::<T>(&version)?;
     let mut run = start(task, &version, checkpoint)?;
     log::info!(
@@ -106,7 +105,7 @@ fn start<T: Config>(
     checkpoint: Option<Checkpoint>,
 ) -> Result<Run, Reason> {
     let job = task.job;
-    let input = pallet_jobs::Inputs::<T>::get(job).ok_or(Reason::InputNotFound)?;
+    let input = task.input()?;
     let params = params::load(version.params, version.params_root, version.params_len)?;
     let mut machine = Machine::with_params(params, version.params_len, &input);
     let first = machine.state_hash();

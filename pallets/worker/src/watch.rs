@@ -79,14 +79,18 @@ impl<T: Config> Pallet<T> {
         after: (Hash, Vec<Hash>),
         end: Timestamp,
     ) -> Result<Outcome<FraudProof>, Reason> {
-        let Outcome::Done(mut machine) = claim.task.machine_before(step, end)? else {
+        let Outcome::Done(witness) = claim.task.witness(step, end)? else {
             return Ok(Outcome::Later);
         };
-        let version = pallet_models::Versions::<T>::get(claim.task.version)
-            .ok_or(Reason::VersionNotFound(claim.task.version))?;
-        let (executor, module) = load::<T>(&version)?;
-        let proof = FraudProof::record(&mut machine, &executor, &module, before, after)
-            .map_err(|_| Reason::BadProgram)?;
+        let (leaf_after, after) = after;
+        let proof = FraudProof {
+            step,
+            witness,
+            before,
+            leaf_after,
+            after,
+        };
+        let (executor, module) = load::<T>(&claim.task.version()?)?;
         proof
             .clone()
             .verify(&claim.trace, &executor, &module)

@@ -3,22 +3,18 @@
 use crate::{
     claims::{open_claims, OpenClaim},
     reason::Reason,
-    record::{forget_others, is_newest, Progress, Purpose},
+    record::{forget_others, is_newest},
     task::{Outcome, Task},
     Config, Pallet, LOG_TARGET,
 };
-use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
-use assay_engine::{
-    claim::Claim,
-    limits::{ENGINE_VERSION, MAX_PUBLIC_STEPS},
-    trace::TraceId,
-    Status,
-};
+use alloc::{collections::BTreeSet, vec::Vec};
+use assay_engine::{claim::Claim, limits::ENGINE_VERSION, Status};
 use assay_primitives::worker_key::{WorkerId, WorkerSignature};
 use frame_system::pallet_prelude::BlockNumberFor;
+use pallet_jobs::JobState;
 use sp_core::offchain::{Duration, Timestamp};
 use sp_io::offchain::timestamp;
-use sp_runtime::RuntimeAppPublic;
+use sp_runtime::{traits::Saturating, RuntimeAppPublic};
 
 /// Milliseconds after which the worker of a block leaves what is unfinished to that of a later one,
 /// which sees what became of the job.
@@ -28,6 +24,18 @@ pub(crate) const SLICE: u64 = 10_000;
 pub(crate) struct Assigned<T: Config> {
     task: Task<T>,
     worker: WorkerId,
+    /// Whether the chain has not seen its params.
+    is_external: bool,
+    /// Whether less than a quarter of the time for a claim is left.
+    is_late: bool,
+}
+
+impl<T: Config> Assigned<T> {
+    /// Whether the job is to be given back: this node does not get the params, or not in time.
+    fn is_hopeless(&self, reason: Reason) -> bool {
+        let never = matches!(reason, Reason::ParamsExternal | Reason::ServerRefused(_));
+        self.is_external && (never || (self.is_late && reason.may_pass()))
+    }
 }
 
 impl<T: Config> Pallet<T> {
@@ -58,7 +66,7 @@ impl<T: Config> Pallet<T> {
         }
         for assigned in assigned.iter().take_while(|_| goes_on()) {
             let mut done = Self::work_on(assigned, end);
-            if let Err(reason @ Reason::ParamsExternal) = done {
+            if let Some(reason) = done.err().filter(|reason| assigned.is_hopeless(*reason)) {
                 note(&assigned.task, "given back", reason);
                 done = Self::decline(assigned);
             }
@@ -106,7 +114,10 @@ impl<T: Config> Pallet<T> {
                 let Some(record) = pallet_jobs::Jobs::<T>::get(job).filter(|_| seen.insert(job)) else {
                     continue;
                 };
+                let version = pallet_models::Versions::<T>::get(record.version);
                 assigned.push(Assigned {
+                    is_external: version.is_some_and(|version| version.params.is_none()),
+                    is_late: is_late::<T>(&record),
                     task: Task::new(job, provider.clone(), &record, ENGINE_VERSION),
                     worker: worker.clone(),
                 });
@@ -117,29 +128,7 @@ impl<T: Config> Pallet<T> {
 
     /// Brings a job one stage on. A job that another block's worker has is left to it.
     fn work_on(assigned: &Assigned<T>, end: Timestamp) -> Result<(), Reason> {
-        let task = &assigned.task;
-        let claim = task.alone(|alive| {
-            if let Some(Progress::Claimed(claim)) = task.store.progress(Purpose::Claim) {
-                return Ok(Outcome::Done(*claim));
-            }
-            let Outcome::Done(mut run) = task.run(Purpose::Claim, u64::MAX, end, alive)? else {
-                return Ok(Outcome::Later);
-            };
-            let id = TraceId {
-                author: task.provider.clone().into(),
-                job: task.job,
-            };
-            let claim = Claim::new(id, &run.states, &mut run.machine).ok_or(Reason::NoClaim)?;
-            if claim.steps > MAX_PUBLIC_STEPS {
-                // Before the claim: who cannot reveal its trace loses.
-                task.keep_states(&run.states)
-                    .inspect_err(|_| task.store.set_progress(Purpose::Claim, Progress::TooLarge))?;
-            }
-            task.store
-                .set_progress(Purpose::Claim, Progress::Claimed(Box::new(claim.clone())));
-            Ok(Outcome::Done(claim))
-        })?;
-        match claim {
+        match assigned.task.claim(end)? {
             Outcome::Done(claim) => Self::submit_claim(assigned, claim),
             Outcome::Later => Ok(()),
         }
@@ -182,6 +171,15 @@ impl<T: Config> Pallet<T> {
         Self::submit_authorized(call(signature))?;
         Ok(true)
     }
+}
+
+/// Whether less than a quarter of the time for a claim of an assigned job is left.
+fn is_late<T: Config>(record: &pallet_jobs::JobOf<T>) -> bool {
+    let JobState::Assigned { deadline, .. } = record.state else {
+        return false;
+    };
+    let left = deadline.saturating_sub(frame_system::Pallet::<T>::block_number());
+    left.saturating_mul(4u32.into()) < record.terms.claim_deadline
 }
 
 /// Says once why something was not done.
