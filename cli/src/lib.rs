@@ -12,6 +12,7 @@
 //! | [`run`] | executes a package on this machine |
 //! | [`profile`], [`chain`] | what a run takes, here and in a dispute |
 //! | [`compare`], [`expect`] | the executors beside each other, and an output beside the expected one |
+//! | [`serve`] | computes for a node |
 //! | [`progress`] | a line that says how far a run is |
 //! | [`commands`] | the subcommands of `assay` |
 
@@ -31,6 +32,7 @@ pub mod package;
 pub mod profile;
 pub mod progress;
 pub mod run;
+pub mod serve;
 pub mod tensors;
 
 /// The network program, as `programs/build.sh` built it.

@@ -11,6 +11,7 @@ use crate::chain::{params_deposit, program_deposit, UNIT};
 use crate::operators::{operators, OperatorSummary};
 use crate::package::{Hash, Manifest, Package};
 use crate::profile::{profile, Profile};
+use crate::serve::region::{chunk_hashes, region_root};
 use crate::tensors::assign::zero_input;
 
 /// Arguments of `assay inspect`.
@@ -47,6 +48,8 @@ pub(super) fn inspect(arguments: &Inspect) -> Result<String, Failure> {
 struct Description<'a> {
     id: Hash,
     manifest: &'a Manifest,
+    /// The root of the params' region, which a version names.
+    params_root: Hash,
     /// Chunks of memory that the params fill.
     params_chunks: u64,
     /// Uploads that the params take.
@@ -70,6 +73,7 @@ pub(super) fn describe(package: &Package, id: Hash, run: Option<Profile>, json: 
     let description = Description {
         id,
         manifest,
+        params_root: Hash(region_root(&chunk_hashes(&package.params)).unwrap_or_default()),
         params_chunks: manifest.params_len.div_ceil(CHUNK_LEN as u64),
         segments: manifest.params_len.div_ceil(SEGMENT_LEN as u64),
         deposits: Deposits {
@@ -98,8 +102,8 @@ fn lines(description: &Description) -> Vec<String> {
         format!("outputs  {}", specs(&manifest.outputs)),
         format!("program  {program_len} bytes, {}", manifest.program_hash),
         format!(
-            "params   {params_len} bytes, {} chunks, {} segments to upload",
-            description.params_chunks, description.segments
+            "params   {params_len} bytes, {} chunks, {} segments to upload, {}",
+            description.params_chunks, description.segments, description.params_root
         ),
         format!(
             "deposits {} ASSAY for the program, {} for the params",

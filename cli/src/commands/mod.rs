@@ -5,6 +5,7 @@ mod inspect;
 mod outputs;
 mod pack;
 mod run;
+mod serve;
 mod text;
 mod unpack;
 mod verify;
@@ -20,6 +21,7 @@ pub use inputs::{Inputs, Pictures};
 pub use inspect::Inspect;
 pub use pack::{package_model, Pack};
 pub use run::Run;
+pub use serve::Serve;
 pub use text::printable;
 pub use unpack::Unpack;
 pub use verify::Verify;
@@ -44,6 +46,8 @@ pub enum Command {
     Unpack(Unpack),
     /// Runs a package on this machine. A run may write 1 GiB of memory.
     Run(Run),
+    /// Computes for a node: runs its jobs natively, and fetches params that are not on chain.
+    Serve(Serve),
     /// Runs a package by every executor and compares them, step by step. Exits with 1 where they differ.
     Verify(Verify),
 }
@@ -63,6 +67,7 @@ pub fn execute(command: &Command) -> Result<String, Failure> {
         Command::Inspect(arguments) => inspect::inspect(arguments),
         Command::Unpack(arguments) => unpack::unpack(arguments),
         Command::Run(arguments) => run::run(arguments),
+        Command::Serve(arguments) => serve::serve(arguments),
         Command::Verify(arguments) => verify::verify(arguments),
     }
 }

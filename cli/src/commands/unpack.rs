@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use assay_engine::limits::SEGMENT_LEN;
 
+use crate::serve::region::chunk_hashes;
+
 use super::{at, create_folder, read_package, write, Failure};
 
 /// Arguments of `assay unpack`.
@@ -14,6 +16,10 @@ pub struct Unpack {
     /// The folder for the files. It is created where it is missing.
     #[arg(short, long)]
     pub output: PathBuf,
+    /// For params that do not go on chain: `params` in one file, and beside it `params.hashes`, by which those who fetch them check
+    /// each chunk. Both belong at the version's locations.
+    #[arg(long)]
+    pub external: bool,
 }
 
 pub(super) fn unpack(arguments: &Unpack) -> Result<String, Failure> {
@@ -21,9 +27,15 @@ pub(super) fn unpack(arguments: &Unpack) -> Result<String, Failure> {
     let package = read_package(&arguments.package)?;
     create_folder(folder)?;
     remove_segments(folder).map_err(|error| at(folder, error))?;
-    let segments = package.params.chunks(SEGMENT_LEN).enumerate();
-    let segments = segments.map(|(index, bytes)| (format!("params.{index}"), bytes));
-    let files = std::iter::once(("program.wasm".to_string(), package.program.as_slice())).chain(segments);
+    let hashes = chunk_hashes(&package.params).concat();
+    let mut files = vec![("program.wasm".to_string(), package.program.as_slice())];
+    if arguments.external {
+        files.push(("params".to_string(), &package.params));
+        files.push(("params.hashes".to_string(), &hashes));
+    } else {
+        let segments = package.params.chunks(SEGMENT_LEN).enumerate();
+        files.extend(segments.map(|(index, bytes)| (format!("params.{index}"), bytes)));
+    }
     let mut lines = Vec::new();
     for (name, bytes) in files {
         let path = folder.join(name);

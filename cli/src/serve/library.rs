@@ -1,0 +1,376 @@
+//! Programs and params by their hashes: on disk, and those in use in memory.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use assay_engine::limits::{MAX_PROGRAM_LEN, SEGMENT_LEN};
+use assay_engine::memory::{MemoryTree, Region};
+use assay_engine::{Hash, Program};
+use assay_service::{ParamsRef, Refusal, Reply, Source, Work};
+
+use super::fetch::Fetch;
+use super::say;
+use crate::package::Hash as Hex;
+
+/// How long a location that failed is left alone.
+const RETRY_AFTER: Duration = Duration::from_secs(60);
+/// Programs that are kept on disk. The oldest goes first.
+const PROGRAMS_MAX: usize = 1_000;
+
+/// The server's programs and params.
+pub struct Library {
+    folder: PathBuf,
+    limits: Limits,
+    params: Mutex<HashMap<ParamsRef, Stage>>,
+    changed: Condvar,
+}
+
+/// How much a library keeps.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of params on disk.
+    pub disk: u64,
+    /// Bytes of params in memory, but for those of the last run.
+    pub memory: u64,
+}
+
+enum Stage {
+    /// In memory.
+    Ready { tree: MemoryTree, used: Instant },
+    /// On the way, with so many bytes there.
+    Coming(Arc<AtomicU64>),
+    /// The node sends them: so many segments are there.
+    Sending(u32),
+    /// Not to be had, for a while.
+    Failed { refusal: Refusal, until: Instant },
+}
+
+/// A program or a segment that is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It breaks a rule of the step machine.
+    #[error("the program cannot run: {0}")]
+    Program(#[from] assay_engine::ProgramError),
+    /// Nobody asked for it.
+    #[error("nobody waits for this segment")]
+    NotAwaited,
+    /// It has another length than a segment at its place.
+    #[error("the segment has {actual} bytes, not {expected}")]
+    WrongLength {
+        /// Bytes that it should have.
+        expected: u64,
+        /// Bytes that it has.
+        actual: u64,
+    },
+    /// It cannot be kept.
+    #[error("{0}")]
+    File(#[from] io::Error),
+}
+
+impl Library {
+    /// The library in a folder.
+    pub fn open(folder: &Path, limits: Limits) -> io::Result<Self> {
+        for part in ["programs", "params"] {
+            std::fs::create_dir_all(folder.join(part))?;
+        }
+        Ok(Self {
+            folder: folder.to_owned(),
+            limits,
+            params: Mutex::default(),
+            changed: Condvar::new(),
+        })
+    }
+
+    /// The program with this hash.
+    pub fn program(&self, hash: &Hash) -> Option<Program> {
+        let code = std::fs::read(self.program_file(hash)).ok()?;
+        // Nothing that is checked before it was kept is checked again, but that it is the same.
+        let program = Program::from_checked(code);
+        (program.hash() == *hash).then_some(program)
+    }
+
+    /// Keeps a program.
+    pub fn put_program(&self, code: Vec<u8>) -> Result<(), StoreError> {
+        debug_assert!(code.len() <= MAX_PROGRAM_LEN);
+        let program = Program::new(code)?;
+        let folder = self.folder.join("programs");
+        let mut kept = files(&folder)?;
+        kept.sort_by_key(|file| std::cmp::Reverse(file.modified));
+        for old in kept.iter().skip(PROGRAMS_MAX - 1) {
+            std::fs::remove_file(&old.path)?;
+        }
+        write_whole(&self.program_file(&program.hash()), program.code())?;
+        Ok(())
+    }
+
+    fn program_file(&self, hash: &Hash) -> PathBuf {
+        self.folder.join("programs").join(&Hex(*hash).to_string()[2..])
+    }
+
+    fn params_file(&self, params: &ParamsRef) -> PathBuf {
+        let name = format!("{}-{}", &Hex(params.root).to_string()[2..], params.len);
+        self.folder.join("params").join(name)
+    }
+
+    fn stages(&self) -> MutexGuard<'_, HashMap<ParamsRef, Stage>> {
+        self.params.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Params in a memory, waited for up to `until`. What to reply where they are not there.
+    pub fn params(
+        self: &Arc<Self>,
+        params: ParamsRef,
+        source: &Source,
+        until: Instant,
+    ) -> Result<MemoryTree, Reply> {
+        let mut stages = self.stages();
+        loop {
+            let now = Instant::now();
+            let reply = match stages.get_mut(&params) {
+                Some(Stage::Ready { tree, used }) => {
+                    *used = now;
+                    return Ok(tree.clone());
+                }
+                Some(Stage::Sending(next)) => return Err(Reply::SendSegments(*next)),
+                Some(Stage::Coming(bytes)) => Reply::Working(Work::Fetching(bytes.load(Ordering::Relaxed))),
+                Some(Stage::Failed { refusal, until }) if *until > now => {
+                    return Err(Reply::Refused(*refusal))
+                }
+                Some(Stage::Failed { .. }) | None => {
+                    let bytes = Arc::new(AtomicU64::new(0));
+                    stages.insert(params, Stage::Coming(bytes.clone()));
+                    let (library, source) = (self.clone(), source.clone());
+                    std::thread::spawn(move || library.obtain(params, &source, &bytes));
+                    continue;
+                }
+            };
+            if now >= until {
+                return Err(reply);
+            }
+            let waited = self.changed.wait_timeout(stages, until - now);
+            stages = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Gets params from the disk, from the web or from the node.
+    fn obtain(&self, params: ParamsRef, source: &Source, bytes: &AtomicU64) {
+        let stage = self.obtained(params, source, bytes).unwrap_or_else(|error| {
+            say(&format!("params {}: {error}", Hex(params.root)));
+            failed(Refusal::NoParams)
+        });
+        self.set(params, stage);
+    }
+
+    fn obtained(&self, params: ParamsRef, source: &Source, bytes: &AtomicU64) -> io::Result<Stage> {
+        let file = self.params_file(&params);
+        if file.exists() {
+            if let Some(tree) = load(&file, params)? {
+                // The cache knows by it what was used last.
+                let _ = File::open(&file).and_then(|file| file.set_modified(SystemTime::now()));
+                return Ok(ready(tree));
+            }
+            std::fs::remove_file(&file)?;
+        }
+        self.make_room(params)?;
+        match source {
+            Source::Node if params.len == 0 => Ok(ready(MemoryTree::new())),
+            Source::Node => Ok(Stage::Sending(sent_segments(&part(&file))?)),
+            Source::Locations(locations) => {
+                let fetch = Fetch {
+                    params,
+                    file: &file,
+                    progress: bytes,
+                };
+                let is_right = |path: &Path| load(path, params).is_ok_and(|tree| tree.is_some());
+                if !fetch.from(locations, is_right) {
+                    say(&format!("params {}: no location has them", Hex(params.root)));
+                    return Ok(failed(Refusal::NoParams));
+                }
+                say(&format!(
+                    "params {}: all {} bytes are there",
+                    Hex(params.root),
+                    params.len
+                ));
+                Ok(load(&file, params)?.map_or_else(|| failed(Refusal::NoParams), ready))
+            }
+        }
+    }
+
+    /// Makes room on the disk for params: the ones that were used longest ago go first.
+    fn make_room(&self, params: ParamsRef) -> io::Result<()> {
+        let room = self.limits.disk.checked_sub(params.len).ok_or_else(|| {
+            io::Error::other(format!(
+                "{} bytes, more than the cache may have (--cache-size)",
+                params.len
+            ))
+        })?;
+        let own = self.params_file(&params);
+        let is_own = |path: &Path| path.to_string_lossy().starts_with(&*own.to_string_lossy());
+        let mut kept = files(&self.folder.join("params"))?;
+        kept.retain(|file| !is_own(&file.path));
+        kept.sort_by_key(|file| file.modified);
+        let mut total = kept.iter().map(|file| file.len).sum::<u64>();
+        for file in kept {
+            if total <= room {
+                break;
+            }
+            std::fs::remove_file(&file.path)?;
+            total -= file.len;
+        }
+        Ok(())
+    }
+
+    fn set(&self, params: ParamsRef, stage: Stage) {
+        let mut stages = self.stages();
+        stages.insert(params, stage);
+        // What was used last stays, however large it is.
+        let in_memory = |stages: &HashMap<ParamsRef, Stage>| {
+            let ready = stages.iter().filter_map(|(params, stage)| match stage {
+                Stage::Ready { used, .. } => Some((*used, *params)),
+                _ => None,
+            });
+            let mut ready = ready.collect::<Vec<_>>();
+            ready.sort();
+            ready
+        };
+        let ready = in_memory(&stages);
+        let mut total = ready.iter().map(|(_, params)| params.len).sum::<u64>();
+        for (_, oldest) in ready.iter().rev().skip(1).rev() {
+            if total > self.limits.memory {
+                stages.remove(oldest);
+                total -= oldest.len;
+            }
+        }
+        self.changed.notify_all();
+    }
+
+    /// Keeps a segment of params that a node sends. One that came before is ignored.
+    pub fn put_segment(
+        self: &Arc<Self>,
+        params: ParamsRef,
+        index: u32,
+        bytes: &[u8],
+    ) -> Result<(), StoreError> {
+        let mut stages = self.stages();
+        let next = match stages.get(&params) {
+            Some(Stage::Sending(next)) if index <= *next => *next,
+            Some(Stage::Ready { .. } | Stage::Coming(_)) => return Ok(()),
+            _ => return Err(StoreError::NotAwaited),
+        };
+        if index < next {
+            return Ok(());
+        }
+        let start = u64::from(index) * SEGMENT_LEN as u64;
+        let expected = params.len.saturating_sub(start).min(SEGMENT_LEN as u64);
+        let actual = bytes.len() as u64;
+        if actual != expected || expected == 0 {
+            return Err(StoreError::WrongLength { expected, actual });
+        }
+        let file = self.params_file(&params);
+        let mut sink = OpenOptions::new().create(true).append(true).open(part(&file))?;
+        sink.set_len(start)?;
+        sink.write_all(bytes)?;
+        if start + actual < params.len {
+            stages.insert(params, Stage::Sending(next + 1));
+            return Ok(());
+        }
+        stages.insert(params, Stage::Coming(Arc::new(AtomicU64::new(params.len))));
+        let library = self.clone();
+        std::thread::spawn(move || library.finish_sending(params, &file));
+        Ok(())
+    }
+
+    fn finish_sending(&self, params: ParamsRef, file: &Path) {
+        let part = part(file);
+        let stage = match load(&part, params) {
+            Ok(Some(tree)) => std::fs::rename(&part, file).map(|()| ready(tree)),
+            Ok(None) => std::fs::remove_file(&part).map(|()| failed(Refusal::WrongParams)),
+            Err(error) => Err(error),
+        };
+        let stage = stage.unwrap_or_else(|error| {
+            say(&format!("params {}: {error}", Hex(params.root)));
+            failed(Refusal::NoParams)
+        });
+        self.set(params, stage);
+    }
+}
+
+fn ready(tree: MemoryTree) -> Stage {
+    Stage::Ready {
+        tree,
+        used: Instant::now(),
+    }
+}
+
+fn failed(refusal: Refusal) -> Stage {
+    Stage::Failed {
+        refusal,
+        until: Instant::now() + RETRY_AFTER,
+    }
+}
+
+/// The file of params that a node sends, until they are all there.
+fn part(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".sent");
+    name.into()
+}
+
+/// Whole segments in the file.
+fn sent_segments(part: &Path) -> io::Result<u32> {
+    match part.metadata() {
+        Ok(about) => Ok(u32::try_from(about.len() / SEGMENT_LEN as u64).unwrap_or(u32::MAX)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+/// The file in a memory. `None` where it does not hold these params.
+fn load(path: &Path, params: ParamsRef) -> io::Result<Option<MemoryTree>> {
+    let mut file = File::open(path)?;
+    if file.metadata()?.len() != params.len {
+        return Ok(None);
+    }
+    let mut tree = MemoryTree::new();
+    let mut segment = vec![0; SEGMENT_LEN];
+    let mut start = 0;
+    while start < params.len {
+        let len = usize::try_from(params.len - start).map_or(SEGMENT_LEN, |left| left.min(SEGMENT_LEN));
+        file.read_exact(&mut segment[..len])?;
+        // A whole memory is never pruned.
+        let _ = tree.write(Region::Params.start() + start, &segment[..len]);
+        start += len as u64;
+    }
+    Ok((tree.region_root(Region::Params) == Ok(params.root)).then_some(tree))
+}
+
+struct FileInfo {
+    path: PathBuf,
+    len: u64,
+    modified: SystemTime,
+}
+
+fn files(folder: &Path) -> io::Result<Vec<FileInfo>> {
+    let entries = std::fs::read_dir(folder)?.map(|entry| {
+        let entry = entry?;
+        let about = entry.metadata()?;
+        Ok(FileInfo {
+            path: entry.path(),
+            len: about.len(),
+            modified: about.modified()?,
+        })
+    });
+    entries.collect()
+}
+
+/// Nobody sees a part of the file.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let part = path.with_extension("part");
+    std::fs::write(&part, bytes)?;
+    std::fs::rename(part, path)
+}
