@@ -63,16 +63,17 @@ export async function publishFolding(api, owner, { steps, rounds = 1, maxSteps =
 
 /**
  * Publishes a package: its program, its params, a model and a version.
- * @param {number} royalty the owner's share of each payment in percent
+ * @param {{royalty?: number, external?: {root: string, len: number, locations: string[]}}} options the owner's share of
+ *   each payment in percent, and where the params are if they do not go on chain
  */
-export async function publishPackage(api, owner, { manifest, program, params }, { royalty = 0 } = {}) {
+export async function publishPackage(api, owner, { manifest, program, params }, { royalty = 0, external } = {}) {
   const hash = await uploadProgram(api, owner, program);
-  const paramsId = await uploadParams(api, owner, params);
+  const paramsId = external ? undefined : await uploadParams(api, owner, params);
   const { name, description } = manifest;
   const model = await createModel(api, owner, { name, description });
   const version = await publishVersion(api, owner, model, {
     program: hash,
-    params: { OnChain: paramsId },
+    params: external ? { External: external } : { OnChain: paramsId },
     inputs: manifest.inputs.map(tensor),
     outputs: manifest.outputs.map(tensor),
     license: manifest.license,

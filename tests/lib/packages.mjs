@@ -58,6 +58,21 @@ function writtenPackage({ manifest: { steps }, program, params }) {
   return Buffer.concat([Buffer.from(MAGIC, 'latin1'), length, manifest, program, params]);
 }
 
+/**
+ * What a publisher puts on the web of a package's params, and the root by which a version names them.
+ * @returns {{root: string, params: Buffer, hashes: Buffer}}
+ */
+export function externalParams({ bytes }) {
+  return inFolder((folder) => {
+    const file = join(folder, 'model.assay');
+    writeFileSync(file, bytes);
+    assay('unpack', file, '--external', '--output', folder);
+    const { params_root: root } = JSON.parse(assay('inspect', file, '--json'));
+    const [params, hashes] = ['params', 'params.hashes'].map((name) => readFileSync(join(folder, name)));
+    return { root, params, hashes };
+  });
+}
+
 /** What the tool prints. */
 function assay(...call) {
   return execFileSync(binary('assay'), call, { stdio: ['ignore', 'pipe', 'inherit'] }).toString();
@@ -83,6 +98,7 @@ export function readPackage(bytes) {
   const manifest = JSON.parse(bytes.toString('utf8', PREFIX, programStart));
   const paramsStart = programStart + manifest.program_len;
   return {
+    bytes,
     manifest,
     program: bytes.subarray(programStart, paramsStart),
     params: bytes.subarray(paramsStart, paramsStart + manifest.params_len),
