@@ -67,8 +67,7 @@ impl<T: Config> Pallet<T> {
         for assigned in assigned.iter().take_while(|_| goes_on()) {
             let mut done = Self::work_on(assigned, end);
             if let Some(reason) = done.err().filter(|reason| assigned.is_hopeless(*reason)) {
-                note(&assigned.task, "given back", reason);
-                done = Self::decline(assigned);
+                done = Self::decline(assigned, reason);
             }
             if let Err(reason) = done {
                 note(&assigned.task, "not taken", reason);
@@ -135,11 +134,14 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Gives a job back whose params the node cannot have.
-    fn decline(assigned: &Assigned<T>) -> Result<(), Reason> {
+    fn decline(assigned: &Assigned<T>, reason: Reason) -> Result<(), Reason> {
         let job = assigned.task.job;
         let payload = pallet_jobs::Pallet::<T>::decline_payload(job);
         let call = |signature| pallet_jobs::Call::<T>::decline { job, signature };
-        Self::submit_signed_call(assigned, payload, call).map(|_| ())
+        if Self::submit_signed_call(assigned, payload, call)? {
+            log::warn!(target: LOG_TARGET, "job {job}: given back: {reason}");
+        }
+        Ok(())
     }
 
     fn submit_claim(assigned: &Assigned<T>, claim: Claim) -> Result<(), Reason> {

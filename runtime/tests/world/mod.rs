@@ -1,6 +1,8 @@
 //! A chain in the real runtime, and one node's worker beside it: its transactions pass the real checks.
 #![allow(dead_code)]
 
+pub mod network;
+
 use assay_engine::{
     claim::Claim, limits::SEGMENT_LEN, trace::TraceId, Executor, Hash as StateHash, Machine, Program,
     WasmiExecutor,
@@ -20,6 +22,7 @@ use frame_support::{
     traits::Hooks,
     weights::WeightMeter,
 };
+use network::Network;
 use pallet_jobs::JobState;
 use parking_lot::RwLock;
 use sp_core::{
@@ -72,11 +75,12 @@ const MAX_STEPS: u64 = 3_000;
 /// Steps of the program, unless a test says otherwise.
 const STEPS: u64 = 3;
 
-/// The node's clock in milliseconds. It goes on by `tick` each time that it is asked.
+/// The node's clock in milliseconds, and its network. The clock goes on by `tick` each time that it is asked.
 #[derive(Clone, Default)]
 pub struct Clock {
     time: Arc<AtomicU64>,
     tick: Arc<AtomicU64>,
+    pub network: Network,
 }
 
 impl Clock {
@@ -96,7 +100,7 @@ impl offchain::Externalities for Clock {
     }
 
     fn is_validator(&self) -> bool {
-        unreachable!("the worker asks for the time alone")
+        unreachable!("the worker asks for the time and the network")
     }
     fn network_state(&self) -> Result<OpaqueNetworkState, ()> {
         unreachable!()
@@ -107,33 +111,35 @@ impl offchain::Externalities for Clock {
     fn random_seed(&mut self) -> [u8; 32] {
         unreachable!()
     }
-    fn http_request_start(&mut self, _: &str, _: &str, _: &[u8]) -> Result<HttpRequestId, ()> {
-        unreachable!()
+    fn http_request_start(&mut self, method: &str, url: &str, _: &[u8]) -> Result<HttpRequestId, ()> {
+        Ok(self.network.start(method, url))
     }
-    fn http_request_add_header(&mut self, _: HttpRequestId, _: &str, _: &str) -> Result<(), ()> {
-        unreachable!()
+    fn http_request_add_header(&mut self, id: HttpRequestId, name: &str, value: &str) -> Result<(), ()> {
+        self.network.add_header(id, name, value);
+        Ok(())
     }
     fn http_request_write_body(
         &mut self,
-        _: HttpRequestId,
-        _: &[u8],
+        id: HttpRequestId,
+        bytes: &[u8],
         _: Option<Timestamp>,
     ) -> Result<(), HttpError> {
-        unreachable!()
+        self.network.write_body(id, bytes);
+        Ok(())
     }
-    fn http_response_wait(&mut self, _: &[HttpRequestId], _: Option<Timestamp>) -> Vec<HttpRequestStatus> {
-        unreachable!()
+    fn http_response_wait(&mut self, ids: &[HttpRequestId], _: Option<Timestamp>) -> Vec<HttpRequestStatus> {
+        ids.iter().map(|id| self.network.wait(*id)).collect()
     }
     fn http_response_headers(&mut self, _: HttpRequestId) -> Vec<(Vec<u8>, Vec<u8>)> {
         unreachable!()
     }
     fn http_response_read_body(
         &mut self,
-        _: HttpRequestId,
-        _: &mut [u8],
+        id: HttpRequestId,
+        buffer: &mut [u8],
         _: Option<Timestamp>,
     ) -> Result<usize, HttpError> {
-        unreachable!()
+        self.network.read_body(id, buffer)
     }
     fn set_authorized_nodes(&mut self, _: Vec<OpaquePeerId>, _: bool) {
         unreachable!()
