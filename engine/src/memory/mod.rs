@@ -15,7 +15,7 @@ mod tree;
 
 pub use frontier::{segment_root, Frontier};
 pub use proof::{Proof, ProofError, ProofNode, MAX_PROOF_CHUNKS, MAX_PROOF_NODES};
-pub use tree::{Chunk, MemoryTree, Pruned};
+pub use tree::{Chunk, MemoryTree, Pruned, Segment};
 
 use crate::limits::{CHUNK_LEN, REGION_LEN, REGION_LEVELS};
 

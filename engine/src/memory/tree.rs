@@ -6,11 +6,16 @@
 
 use super::{pieces, Region};
 use crate::{
-    hash::{hash, hash_pair, Tag},
-    limits::{CHUNK_LEN, MEMORY_LEVELS, REGION_LEVELS},
+    hash::{hash, hash_each, hash_pair, Tag},
+    limits::{CHUNK_LEN, MEMORY_LEVELS, REGION_LEVELS, SEGMENT_LEVELS},
     Hash,
 };
 use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
+
+#[cfg(not(feature = "std"))]
+use core::cell::OnceCell as Once;
+#[cfg(feature = "std")]
+use std::sync::OnceLock as Once;
 
 /// The bytes of one chunk.
 pub type Chunk = [u8; CHUNK_LEN];
@@ -32,20 +37,20 @@ pub(super) enum Node {
     Branch(Arc<Branch>),
 }
 
-/// A chunk and its hash, which is `None` until it is asked for.
+/// A chunk and its hash, which is unknown until it is asked for. Trees that share the chunk then share that.
 ///
 /// The bytes are an allocation of their own: a runtime's allocator rounds every size up to a power of
 /// two, and one that holds a chunk and more would take twice a chunk.
 #[derive(Clone)]
 pub(super) struct Leaf {
-    hash: Option<Hash>,
+    hash: Once<Hash>,
     pub(super) bytes: Box<Chunk>,
 }
 
-/// Two subtrees and their hash, which is `None` until it is asked for.
+/// Two subtrees and their hash, as for [`Leaf`].
 #[derive(Clone)]
 pub(super) struct Branch {
-    hash: Option<Hash>,
+    hash: Once<Hash>,
     pub(super) left: Node,
     pub(super) right: Node,
 }
@@ -55,7 +60,7 @@ impl Node {
         match (&left, &right) {
             (Node::Zero, Node::Zero) => Node::Zero,
             _ => Node::Branch(Arc::new(Branch {
-                hash: None,
+                hash: Once::new(),
                 left,
                 right,
             })),
@@ -66,31 +71,65 @@ impl Node {
         if bytes.iter().all(|byte| *byte == 0) {
             return Node::Zero;
         }
-        Node::Leaf(Arc::new(Leaf { hash: None, bytes }))
+        Node::Leaf(Arc::new(Leaf {
+            hash: Once::new(),
+            bytes,
+        }))
     }
 
     /// The hash of the subtree, computed where it is not known yet.
-    fn commit(&mut self, level: u8, zeros: &ZeroHashes) -> Hash {
+    fn commit(&self, level: u8, zeros: &ZeroHashes) -> Hash {
         match self {
             Node::Zero => zeros.at(level),
             Node::Pruned(hash) => *hash,
-            Node::Leaf(leaf) => match leaf.hash {
-                Some(hash) => hash,
-                None => {
-                    let leaf = Arc::make_mut(leaf);
-                    *leaf.hash.insert(hash(Tag::MemoryLeaf, &[&*leaf.bytes]))
+            Node::Leaf(leaf) => *leaf.hash.get_or_init(|| hash(Tag::MemoryLeaf, &[&*leaf.bytes])),
+            Node::Branch(branch) => *branch.hash.get_or_init(|| {
+                let below = level.saturating_sub(1);
+                let left = branch.left.commit(below, zeros);
+                let right = branch.right.commit(below, zeros);
+                hash_pair(Tag::MemoryNode, &left, &right)
+            }),
+        }
+    }
+
+    /// Collects the chunks below whose hashes are not known yet.
+    fn unhashed<'a>(&'a self, leaves: &mut Vec<&'a Leaf>) {
+        match self {
+            Node::Leaf(leaf) if leaf.hash.get().is_none() => leaves.push(leaf),
+            Node::Branch(branch) if branch.hash.get().is_none() => {
+                branch.left.unhashed(leaves);
+                branch.right.unhashed(leaves);
+            }
+            _ => {}
+        }
+    }
+
+    /// The node at `level` above the chunk `index`, or the all-zero node above it. This node is at level `at`.
+    fn descend(&self, index: u32, mut at: u8, level: u8) -> Result<&Node, Pruned> {
+        let mut node = self;
+        while at > level {
+            match node {
+                Node::Branch(branch) => {
+                    at -= 1;
+                    node = if index >> at & 1 == 0 {
+                        &branch.left
+                    } else {
+                        &branch.right
+                    };
                 }
-            },
-            Node::Branch(branch) => match branch.hash {
-                Some(hash) => hash,
-                None => {
-                    let branch = Arc::make_mut(branch);
-                    let below = level.saturating_sub(1);
-                    let left = branch.left.commit(below, zeros);
-                    let right = branch.right.commit(below, zeros);
-                    *branch.hash.insert(hash_pair(Tag::MemoryNode, &left, &right))
-                }
-            },
+                Node::Zero => return Ok(node),
+                Node::Pruned(_) | Node::Leaf(_) => return Err(Pruned),
+            }
+        }
+        Ok(node)
+    }
+
+    /// The chunk `index` below this node at level `at`, or `None` where it is all zeros.
+    fn chunk(&self, index: u32, at: u8) -> Result<Option<&Chunk>, Pruned> {
+        match self.descend(index, at, 0)? {
+            Node::Leaf(leaf) => Ok(Some(&*leaf.bytes)),
+            Node::Zero => Ok(None),
+            Node::Pruned(_) | Node::Branch(_) => Err(Pruned),
         }
     }
 
@@ -113,7 +152,7 @@ impl Node {
         match self {
             Node::Branch(branch) => {
                 let branch = Arc::make_mut(branch);
-                branch.hash = None;
+                branch.hash = Once::new();
                 branch.left.put(below, left)?;
                 branch.right.put(below, right)?;
                 if let (Node::Zero, Node::Zero) = (&branch.left, &branch.right) {
@@ -195,6 +234,12 @@ impl MemoryTree {
 
     /// The memory root. Hashes what was written since it was last asked for, and nothing else.
     pub fn root(&mut self) -> Hash {
+        let mut leaves = Vec::new();
+        self.top.unhashed(&mut leaves);
+        let bytes = leaves.iter().map(|leaf| &leaf.bytes[..]).collect::<Vec<_>>();
+        for (leaf, hash) in leaves.iter().zip(hash_each(Tag::MemoryLeaf, &bytes)) {
+            leaf.hash.get_or_init(|| hash);
+        }
         self.top.commit(MEMORY_LEVELS, &self.zeros)
     }
 
@@ -206,42 +251,25 @@ impl MemoryTree {
     /// The root of the subtree of `level` that holds the chunk `index`.
     pub(super) fn subtree_root(&mut self, index: u32, level: u8) -> Result<Hash, Pruned> {
         self.root();
-        Ok(self.hash_of(self.descend(index, level)?, level))
+        let node = self.top.descend(index, MEMORY_LEVELS, level)?;
+        Ok(self.hash_of(node, level))
     }
 
     /// The hash of a node of this tree after [`Self::root`].
     pub(super) fn hash_of(&self, node: &Node, level: u8) -> Hash {
-        node.clone().commit(level, &self.zeros)
-    }
-
-    /// The node at `level` above the chunk `index`, or the all-zero node above it.
-    fn descend(&self, index: u32, level: u8) -> Result<&Node, Pruned> {
-        let mut node = &self.top;
-        let mut at = MEMORY_LEVELS;
-        while at > level {
-            match node {
-                Node::Branch(branch) => {
-                    at -= 1;
-                    node = if index >> at & 1 == 0 {
-                        &branch.left
-                    } else {
-                        &branch.right
-                    };
-                }
-                Node::Zero => return Ok(node),
-                Node::Pruned(_) | Node::Leaf(_) => return Err(Pruned),
-            }
-        }
-        Ok(node)
+        node.commit(level, &self.zeros)
     }
 
     /// The chunk `index`, or `None` where it is all zeros.
     pub fn chunk(&self, index: u32) -> Result<Option<&Chunk>, Pruned> {
-        match self.descend(index, 0)? {
-            Node::Leaf(leaf) => Ok(Some(&*leaf.bytes)),
-            Node::Zero => Ok(None),
-            Node::Pruned(_) | Node::Branch(_) => Err(Pruned),
-        }
+        self.top.chunk(index, MEMORY_LEVELS)
+    }
+
+    /// The segment that holds the chunk `index`: for who reads many of its chunks.
+    pub fn segment(&self, index: u32) -> Result<Segment<'_>, Pruned> {
+        self.top
+            .descend(index, MEMORY_LEVELS, SEGMENT_LEVELS)
+            .map(Segment)
     }
 
     /// Replaces whole chunks.
@@ -281,5 +309,16 @@ impl MemoryTree {
             }
         }
         Ok(bytes)
+    }
+}
+
+/// A subtree of [`SEGMENT_LEVELS`] levels.
+#[derive(Clone, Copy)]
+pub struct Segment<'a>(&'a Node);
+
+impl<'a> Segment<'a> {
+    /// The chunk `index`, counted as in the whole memory, or `None` where it is all zeros.
+    pub fn chunk(self, index: u32) -> Result<Option<&'a Chunk>, Pruned> {
+        self.0.chunk(index, SEGMENT_LEVELS)
     }
 }
