@@ -146,9 +146,10 @@ def boosting(trees=100, depth=6, features=50):
     return graph.model([helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, features])], y)
 
 
-def onnxruntime_time(path):
+def onnxruntime_time(path, threads):
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     (x,) = session.get_inputs()
     types = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
@@ -164,8 +165,8 @@ def onnxruntime_time(path):
 def main():
     assay, speed = os.environ["ASSAY"], os.environ["SPEED"]
     models = {"CNN": cnn, "transformer encoder": transformer, "perceptron": perceptron, "100 trees": boosting}
-    print("| model | parameters | steps | onnxruntime, ms | native, ms | with the trace, ms | / ort | jit / ort | wasmi / ort |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print("| model | parameters | steps | onnxruntime, ms | native, ms | with the trace, ms | / ort | jit / ort | wasmi / ort | all cores / ort |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     with tempfile.TemporaryDirectory(prefix="assay-speed-") as folder:
         for name, make in models.items():
             path = Path(folder) / "model.onnx"
@@ -173,14 +174,15 @@ def main():
             onnx.save(model, path)
             package = path.with_suffix(".assay")
             subprocess.run([assay, "pack", path, "-o", package], check=True, capture_output=True, text=True)
-            own = onnxruntime_time(path)
+            own, own_of_all = onnxruntime_time(path, 1), onnxruntime_time(path, os.cpu_count())
             (row,) = json.loads(subprocess.run([speed, "--json", package], check=True, capture_output=True, text=True).stdout)
             times = row["milliseconds"]
-            ratio = {executor: traced / own for executor, (_, traced) in times.items()}
+            ratio = {executor: traced / own for executor, (_, traced, _) in times.items()}
             parameters = sum(numpy_helper.to_array(constant).size for constant in model.graph.initializer)
             print(
                 f"| {name} | {parameters:,} | {row['steps']:,} | {own:.2f} | {times['native'][0]:.2f} | {times['native'][1]:.2f} "
-                f"| {ratio['native']:.1f} | {ratio['jit']:.1f} | {ratio['wasmi']:.1f} |",
+                f"| {ratio['native']:.1f} | {ratio['jit']:.1f} | {ratio['wasmi']:.1f} "
+                f"| {times['native'][2] / own_of_all:.1f} |",
                 flush=True,
             )
 

@@ -1,17 +1,19 @@
 //! How long a run takes, by each executor, and what its trace costs.
 //!
 //! `cargo run --release --example speed [PACKAGE ..]` in `cli/`; without packages, of the digits models. Inputs are zeros.
-//! Each time is the shortest of several runs, by one thread; traced and not traced runs take turns. With `--json`, milliseconds
-//! as JSON.
+//! Each time is the shortest of several runs, by turns: without the trace, with it by one thread, and with it beside the run. With `--json`, milliseconds
+//! as JSON. With `--native`, by the native twin alone.
 
 use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use assay_cli::commands::package_model;
-use assay_cli::executors::ExecutorKind;
+use assay_cli::executors::{ExecutorKind, Stepper};
 use assay_cli::options::Options;
 use assay_cli::package::Package;
+use assay_cli::trace::Tracer;
+use assay_engine::executor::ExecutorError;
 use assay_engine::{Machine, Program};
 
 const DIGITS: [&str; 3] = ["mlp", "cnn", "cnn-int8"];
@@ -23,11 +25,33 @@ const RUNS: usize = 40;
 struct Times {
     name: String,
     steps: u64,
-    /// By each executor: milliseconds without and with the hash of the state after every step.
-    executors: Vec<(ExecutorKind, [f64; 2])>,
+    /// By each executor: milliseconds for each [`Way`].
+    executors: Vec<(ExecutorKind, [f64; 3])>,
 }
 
-fn measure(name: &str, package: &Package) -> Result<Times, Box<dyn Error>> {
+/// What is done about the states' hashes.
+#[derive(Clone, Copy)]
+enum Way {
+    Plain,
+    Traced,
+    TracedBeside,
+}
+
+fn run(stepper: &dyn Stepper, mut machine: Machine, way: Way) -> Result<(), ExecutorError> {
+    let tracer = matches!(way, Way::TracedBeside).then(Tracer::start);
+    while stepper.step(&mut machine)?.is_some() {
+        if let Way::Traced = way {
+            std::hint::black_box(machine.state_hash());
+        }
+        if let Some(tracer) = &tracer {
+            tracer.add(&machine);
+        }
+    }
+    std::hint::black_box(tracer.map(Tracer::finish));
+    Ok(())
+}
+
+fn measure(name: &str, package: &Package, kinds: &[ExecutorKind]) -> Result<Times, Box<dyn Error>> {
     let program = Program::new(package.program.clone())?;
     let len =
         |spec: &assay_cli::package::TensorSpec| spec.shape.iter().product::<u64>() * spec.dtype.size() as u64;
@@ -35,28 +59,22 @@ fn measure(name: &str, package: &Package) -> Result<Times, Box<dyn Error>> {
     let mut start = Machine::new(&package.params, &input);
     start.state_hash();
     let mut executors = Vec::new();
-    for kind in ExecutorKind::ALL {
+    for kind in kinds.iter().copied() {
         let stepper = kind
             .load(&program)
             .map_err(|error| format!("{kind}: {error:?}"))?;
-        let mut best = [f64::MAX; 2];
+        let mut best = [f64::MAX; 3];
         let clock = Instant::now();
-        for run in 0..RUNS {
-            if run >= 2 && clock.elapsed() > LONG {
+        for round in 0..RUNS {
+            if round >= 2 && clock.elapsed() > LONG {
                 break;
             }
-            for (traced, best) in [false, true].into_iter().zip(&mut best) {
-                let mut machine = start.clone();
+            for (way, best) in [Way::Plain, Way::Traced, Way::TracedBeside]
+                .into_iter()
+                .zip(&mut best)
+            {
                 let clock = Instant::now();
-                while stepper
-                    .step(&mut machine)
-                    .map_err(|error| format!("{kind}: {error:?}"))?
-                    .is_some()
-                {
-                    if traced {
-                        std::hint::black_box(machine.state_hash());
-                    }
-                }
+                run(&*stepper, start.clone(), way).map_err(|error| format!("{kind}: {error:?}"))?;
                 *best = best.min(clock.elapsed().as_secs_f64() * 1e3);
             }
         }
@@ -87,18 +105,25 @@ fn packages(paths: &[String]) -> Result<Vec<(String, Package)>, Box<dyn Error>> 
 fn main() -> Result<(), Box<dyn Error>> {
     let (options, paths): (Vec<_>, Vec<_>) = std::env::args()
         .skip(1)
-        .partition(|argument| argument == "--json");
-    let json = !options.is_empty();
+        .partition(|argument| argument.starts_with("--"));
+    let has = |option: &str| options.iter().any(|given| given == option);
+    let json = has("--json");
+    let kinds = match has("--native") {
+        true => &[ExecutorKind::Native][..],
+        false => &ExecutorKind::ALL,
+    };
     let mut rows = Vec::new();
     if !json {
-        println!("| model | steps | executor | ms | with the trace, ms | with / without |\n| --- | --- | --- | --- | --- | --- |");
+        println!("| model | steps | executor | ms | with the trace, ms | with / without | on all cores, ms |\n| --- | --- | --- | --- | --- | --- | --- |");
     }
     for (name, package) in packages(&paths)? {
-        let times = measure(&name, &package)?;
-        for (kind, [plain, traced]) in &times.executors {
+        let times = measure(&name, &package, kinds)?;
+        for (kind, [plain, traced, beside]) in &times.executors {
             if !json {
                 let (name, steps, ratio) = (&times.name, times.steps, traced / plain);
-                println!("| {name} | {steps} | {kind} | {plain:.2} | {traced:.2} | {ratio:.2} |");
+                println!(
+                    "| {name} | {steps} | {kind} | {plain:.2} | {traced:.2} | {ratio:.2} | {beside:.2} |"
+                );
             }
         }
         let executors: serde_json::Map<_, _> = times

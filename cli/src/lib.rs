@@ -10,6 +10,7 @@
 //! | [`tensors`] | inputs and outputs: npy, JSON, pictures, raw bytes |
 //! | [`executors`] | what runs steps |
 //! | [`run`] | executes a package on this machine |
+//! | [`trace`] | the state hashes of a run, computed beside it |
 //! | [`profile`], [`chain`] | what a run takes, here and in a dispute |
 //! | [`compare`], [`expect`] | the executors beside each other, and an output beside the expected one |
 //! | [`serve`] | computes for a node |
@@ -34,6 +35,7 @@ pub mod progress;
 pub mod run;
 pub mod serve;
 pub mod tensors;
+pub mod trace;
 
 /// The network program, as `programs/build.sh` built it.
 pub const NETWORK_PROGRAM: &[u8] = include_bytes!("../../programs/dist/network.wasm");

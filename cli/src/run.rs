@@ -9,6 +9,7 @@ use assay_engine::{Hash, Machine, Program, Status, TrapReason};
 use crate::executors::{ExecutorKind, Stepper};
 use crate::package::Package;
 use crate::progress::Progress;
+use crate::trace::Tracer;
 
 /// The most bytes of memory that a run may write, in chunks of 4096 bytes.
 pub const WRITTEN_MAX: usize = 1 << 30;
@@ -182,17 +183,18 @@ impl Run<'_> {
 
     /// Runs all steps that are left. With `traced`, also gives the hashes of the state before them and after each.
     pub fn to_end(mut self, traced: bool) -> Result<(Answer, Vec<Hash>), RunError> {
-        let mut states = Vec::new();
-        let mut note = |machine: &mut Machine| {
-            if traced {
-                states.push(machine.state_hash());
+        let tracer = traced.then(Tracer::start);
+        let note = |machine: &Machine| {
+            if let Some(tracer) = &tracer {
+                tracer.add(machine);
             }
         };
-        note(&mut self.machine);
+        note(&self.machine);
         while self.step()?.is_some() {
-            note(&mut self.machine);
+            note(&self.machine);
         }
-        Ok((self.finish()?, states))
+        let answer = self.finish()?;
+        Ok((answer, tracer.map(Tracer::finish).unwrap_or_default()))
     }
 
     /// What the run gave.

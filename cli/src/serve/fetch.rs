@@ -78,14 +78,14 @@ pub fn agent() -> Agent {
 impl Fetch<'_> {
     /// Fetches the params from one of the locations, tried in their order. Returns whether the file is there; `is_right` says whether
     /// the file of a download that could not be checked on the way holds them.
-    pub fn from(&self, locations: &[String], is_right: impl Fn(&Path) -> bool) -> bool {
+    pub fn run(&self, locations: &[String], is_right: impl Fn(&Path) -> bool) -> bool {
         let agent = agent();
         locations.iter().any(|location| {
             say(&format!(
                 "fetching {} bytes of params from {location}",
                 self.params.len
             ));
-            match self.from_one(&agent, location, &is_right) {
+            match self.run_at(&agent, location, &is_right) {
                 Ok(true) => true,
                 Ok(false) => {
                     say(&format!("{location}: the bytes there have another root"));
@@ -99,7 +99,7 @@ impl Fetch<'_> {
         })
     }
 
-    fn from_one(
+    fn run_at(
         &self,
         agent: &Agent,
         location: &str,

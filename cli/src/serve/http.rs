@@ -115,7 +115,7 @@ impl Service {
             };
             let params = match self.library.params(run.params, &ask.source, until) {
                 Ok(params) => params,
-                Err(reply) => return reply,
+                Err(reply) => return *reply,
             };
             Some(Job {
                 program: Arc::new(program),

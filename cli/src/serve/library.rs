@@ -127,7 +127,7 @@ impl Library {
         params: ParamsRef,
         source: &Source,
         until: Instant,
-    ) -> Result<MemoryTree, Reply> {
+    ) -> Result<MemoryTree, Box<Reply>> {
         let mut stages = self.stages();
         loop {
             let now = Instant::now();
@@ -136,10 +136,10 @@ impl Library {
                     *used = now;
                     return Ok(tree.clone());
                 }
-                Some(Stage::Sending(next)) => return Err(Reply::SendSegments(*next)),
+                Some(Stage::Sending(next)) => return Err(Reply::SendSegments(*next).into()),
                 Some(Stage::Coming(bytes)) => Reply::Working(Work::Fetching(bytes.load(Ordering::Relaxed))),
                 Some(Stage::Failed { refusal, until }) if *until > now => {
-                    return Err(Reply::Refused(*refusal))
+                    return Err(Reply::Refused(*refusal).into())
                 }
                 Some(Stage::Failed { .. }) | None => {
                     let bytes = Arc::new(AtomicU64::new(0));
@@ -150,7 +150,7 @@ impl Library {
                 }
             };
             if now >= until {
-                return Err(reply);
+                return Err(reply.into());
             }
             let waited = self.changed.wait_timeout(stages, until - now);
             stages = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -187,7 +187,7 @@ impl Library {
                     progress: bytes,
                 };
                 let is_right = |path: &Path| load(path, params).is_ok_and(|tree| tree.is_some());
-                if !fetch.from(locations, is_right) {
+                if !fetch.run(locations, is_right) {
                     say(&format!("params {}: no location has them", Hex(params.root)));
                     return Ok(failed(Refusal::NoParams));
                 }

@@ -15,6 +15,7 @@ use assay_service::{Refusal, Reply, Work, MAX_STEPS};
 
 use super::say;
 use crate::executors::{ExecutorKind, Stepper};
+use crate::trace::Tracer;
 use crate::NETWORK_PROGRAM;
 
 /// A run about which nobody has asked for so long is given up.
@@ -231,17 +232,20 @@ impl Runs {
         let program = job.program.clone();
         let max_steps = job.max_steps;
         let mut machine = Machine::with_params(job.params, job.params_len, &job.input);
-        let mut states = Vec::new();
-        if key.1.is_none() {
-            states.push(machine.state_hash());
-        }
+        let tracer = key.1.is_none().then(Tracer::start);
+        let note = |machine: &Machine| {
+            if let Some(tracer) = &tracer {
+                tracer.add(machine);
+            }
+        };
+        note(&machine);
         let end = key.1.unwrap_or(max_steps).min(max_steps);
         let mut written = std::collections::HashSet::new();
         while machine.status() == Status::Running && machine.steps() < end {
             if machine.steps() == MAX_STEPS {
                 return Some(Err(Refusal::TooLong));
             }
-            if machine.steps() % STEPS_BETWEEN == 0 && !self.goes_on(key, machine.steps()) {
+            if machine.steps().is_multiple_of(STEPS_BETWEEN) && !self.goes_on(key, machine.steps()) {
                 return None;
             }
             match stepper.step(&mut machine) {
@@ -253,13 +257,14 @@ impl Runs {
             if written.len() * CHUNK_LEN > self.written_max {
                 return Some(Err(Refusal::TooLarge));
             }
-            if key.1.is_none() {
-                states.push(machine.state_hash());
-            }
+            note(&machine);
         }
-        Some(match key.1 {
-            Some(step) => witness(machine, step, &program),
-            None => last_of(&mut machine).map(|last| Found::Trace { states, last }),
+        Some(match (key.1, tracer) {
+            (Some(step), _) => witness(machine, step, &program),
+            (None, tracer) => last_of(&mut machine).map(|last| Found::Trace {
+                states: tracer.map(Tracer::finish).unwrap_or_default(),
+                last,
+            }),
         })
     }
 
