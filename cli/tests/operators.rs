@@ -36,7 +36,7 @@ fn check(name: &str) -> Result<(), String> {
     let answer = runner
         .run(&file(&format!("{name}.in")))
         .map_err(|error| error.to_string())?;
-    if answer.greatest_fuel > STEP_FUEL / 2 {
+    if answer.greatest_fuel > STEP_FUEL * 7 / 10 {
         return Err(format!("a step takes {} fuel", answer.greatest_fuel));
     }
     let expected = file(&format!("{name}.out"));

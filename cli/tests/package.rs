@@ -241,6 +241,7 @@ fn unpacked_segments_are_the_params_in_order() {
     let command = Command::Unpack(Unpack {
         package: file,
         output: folder.join("parts"),
+        external: false,
     });
     execute(&command).unwrap();
     // A second time overwrites what the first one wrote, and what a larger package left.

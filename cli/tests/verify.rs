@@ -237,7 +237,7 @@ fn inspect_says_what_a_package_takes_on_chain() {
     assert_eq!(report.get("run"), None);
     let text = folder.text(&["inspect", "sum.assay"]);
     assert!(
-        text.contains("params   300000 bytes, 74 chunks, 2 segments to upload"),
+        text.contains("params   300000 bytes, 74 chunks, 2 segments to upload, 0x"),
         "{text}"
     );
     assert!(

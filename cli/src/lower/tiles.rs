@@ -12,8 +12,8 @@ use super::node::{Lowers, Problem};
 
 /// Chunks for the header, the operator's record and the step's record.
 const RECORD_CHUNKS: u64 = 3;
-/// Half of a step's fuel: a step is planned for half of what it may use.
-const FUEL: u64 = STEP_FUEL / 2;
+/// A step is planned for less fuel than it may use: estimates are no bounds.
+const FUEL: u64 = STEP_FUEL * 7 / 10;
 /// Fuel of a step besides what its tile takes.
 const STEP: u64 = 8_000;
 /// Bytes of the arena that alignment and small buffers may take.
@@ -47,6 +47,14 @@ impl Cost {
         .map(|(need, limit)| need as f64 / limit as f64)
         .into_iter()
         .fold(0.0, f64::max)
+    }
+
+    /// How long so many steps of this cost take, roughly: a step costs some time by itself, and a chunk that is written
+    /// is hashed, which takes as long as reading several.
+    fn effort(&self, steps: u64) -> u64 {
+        const STEP: u64 = 16;
+        const WRITE: u64 = 6;
+        steps.saturating_mul(STEP + self.reads + WRITE * self.writes)
     }
 
     fn and(self, other: Self) -> Self {
@@ -406,15 +414,51 @@ const ROWS: usize = 3;
 const COLUMNS: usize = 4;
 const DEPTH: usize = 5;
 
+/// The most columns of a tile of a product.
+const COLUMNS_MAX: u32 = 1024;
+
 fn matmul(op: &MatMul) -> Option<Grid> {
-    let mut dims = op.dims;
-    dims[..ROWS].fill(1);
-    let least = [0, 0, 0, 1, BLOCK as u64, 2];
-    let whole_depth = [0, 0, 0, 1, BLOCK as u64, 0];
-    let cost = |lengths: &Lengths| matmul_cost(op, lengths);
-    let mut lengths = shrink(dims, whole_depth, cost).or_else(|| shrink(dims, least, cost))?;
-    lengths[..ROWS].fill(1);
+    let [rows, columns, _] = [ROWS, COLUMNS, DEPTH].map(|axis| op.dims[axis]);
+    // Of all tiles with the whole depth those that take least effort: for each number of columns the most rows that fit.
+    let mut best: Option<(u64, Lengths)> = None;
+    for width in (BLOCK as u32..=columns.next_multiple_of(BLOCK as u32).min(COLUMNS_MAX)).step_by(BLOCK) {
+        let width = width.min(columns);
+        let tile = |rows: u32| [1, 1, 1, rows, width, op.dims[DEPTH]].map(u64::from);
+        let Some(most) = greatest(rows, |rows| matmul_cost(op, &tile(rows)).fits()) else {
+            continue;
+        };
+        // As many steps, of which none is much shorter than the others.
+        let bands = rows.div_ceil(most);
+        let lengths = tile(rows.div_ceil(bands));
+        let steps = u64::from(bands) * u64::from(columns.div_ceil(width));
+        let effort = matmul_cost(op, &lengths).effort(steps);
+        if best.is_none_or(|(least, _)| effort < least) {
+            best = Some((effort, lengths));
+        }
+    }
+    let parts = || {
+        let mut dims = op.dims;
+        dims[..ROWS].fill(1);
+        shrink(dims, [0, 0, 0, 1, BLOCK as u64, 2], |lengths| {
+            matmul_cost(op, lengths)
+        })
+    };
+    let lengths = best.map(|(_, lengths)| lengths).or_else(parts)?;
     Some(Grid::new(op.dims, lengths))
+}
+
+/// The greatest number from 1 to `most` that fits, where all smaller ones do.
+fn greatest(most: u32, fits: impl Fn(u32) -> bool) -> Option<u32> {
+    let (mut low, mut high) = (0, most);
+    while low < high {
+        let middle = high - (high - low) / 2;
+        if fits(middle) {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    (low > 0).then_some(low)
 }
 
 fn matmul_cost(op: &MatMul, lengths: &Lengths) -> Cost {
@@ -493,16 +537,16 @@ fn dense_view(address: u64, dims: &[u32; RANK]) -> View {
 fn conv(op: &Conv) -> Option<Tiles<'_>> {
     let (group_in, group_out) = (op.channels_in / op.groups, op.channels_out / op.groups);
     let [rows, _] = op.window.output;
-    // What a step computes of one image, of all that fit what makes the fewest steps: channels, rows, depth.
+    // What a step computes of one image, of all that fit what takes least effort: channels, rows, depth.
     let mut best: Option<(u64, [u64; 3])> = None;
     for channels in halves(op.channels_out) {
         for height in halves(rows) {
             for depth in halves(group_in) {
                 let size = [channels, height, depth];
-                let count = conv_steps(op, &size);
-                let fewer = best.is_none_or(|(least, _)| count < least);
-                if fewer && conv_cost(op, &size).fits() {
-                    best = Some((count, size));
+                let cost = conv_cost(op, &size);
+                let effort = cost.effort(conv_steps(op, &size));
+                if cost.fits() && best.is_none_or(|(least, _)| effort < least) {
+                    best = Some((effort, size));
                 }
             }
         }
@@ -583,7 +627,18 @@ fn conv_cost(op: &Conv, [columns, rows, depth]: &[u64; 3]) -> Cost {
     let [out_height, out_width] = op.window.output.map(u64::from);
     let [seen_rows, seen_width] = reach(&op.window, rows);
     let kernel = u64::from(op.window.kernel[0]) * u64::from(op.window.kernel[1]);
-    let pixels = (rows * out_width).next_multiple_of(BLOCK as u64);
+    // Windows that begin at each pixel are computed for all columns of the padded image.
+    let flat = op.window.stride == [1; 2];
+    let places = match flat {
+        true => (rows - 1) * seen_width + out_width,
+        false => rows * out_width,
+    };
+    let pixels = places.next_multiple_of(BLOCK as u64);
+    let gathered = if flat { 2 } else { value * 7 };
+    // Images without padding are read as they are.
+    let whole = op.window.padding == [0; 2] && seen_width == width;
+    let padded = if whole { value } else { 20 };
+    let plane = if whole { 1_000 } else { 3_000 };
     let length = (depth * kernel).next_multiple_of(2);
     let weights = if split {
         columns * chunks(length * element)
@@ -609,10 +664,12 @@ fn conv_cost(op: &Conv, [columns, rows, depth]: &[u64; 3]) -> Cost {
             + 8 * columns
             + registers_bytes(&op.finish.code),
         // A plane read, a plane written, and what products, gathering, padding and finishing take of an element.
-        fuel: 3_000 * (groups * depth + columns)
-            + products * value / 4
-            + groups * length * pixels * value * 7
-            + groups * image * 20
+        fuel: plane * groups * depth
+            + 3_000 * columns
+            + products * value * 7 / 10
+            + groups * length * pixels * gathered
+            + columns * pixels
+            + groups * image * padded
             + columns * length * 8
             + groups * pixels * 120
             + finish_fuel(&op.finish, columns, columns * pixels),

@@ -6,6 +6,8 @@ use bytemuck::Pod;
 use crate::code::Registers;
 use crate::lanes::{F32x4, I16x8, I32x4};
 use crate::memory::{read_values, Arena, Memory};
+#[cfg(target_arch = "x86_64")]
+use crate::wide;
 use crate::Fault;
 use crate::{compare, math};
 
@@ -23,14 +25,11 @@ pub trait Arithmetic {
     /// Elements as values, the zero point taken off.
     fn convert(element: Element, zero: i32, bytes: &[u8], values: &mut [Self::Value]) -> Result<(), Fault>;
 
-    /// `sums[c] += sum over k of x[k] * weights[k, c]`, for one block of columns of packed weights.
-    fn packed(sums: &mut [Self::Sum; BLOCK], x: &[Self::Value], weights: &[Self::Weight]);
+    /// `sums[row, c] += sum over k of x[row, k] * columns[k, c]`, for one block of columns, `[k / PAIR][column][k % PAIR]`.
+    fn products(x: Rows<Self::Value>, sums: Sums<Self::Sum>, columns: &[Self::Value]) -> Result<(), Fault>;
 
-    /// The same for two rows, each weight loaded once.
-    fn packed_pair(sums: [&mut [Self::Sum; BLOCK]; 2], x: [&[Self::Value]; 2], weights: &[Self::Weight]);
-
-    /// [`Self::packed`], for weights that are values.
-    fn product(sums: &mut [Self::Sum; BLOCK], x: &[Self::Value], weights: &[Self::Value]);
+    /// The same, for packed weights.
+    fn packed(x: Rows<Self::Value>, sums: Sums<Self::Sum>, weights: &[Self::Weight]) -> Result<(), Fault>;
 
     /// Collects the inputs of a block of pixels: `columns[k / PAIR][p][k % PAIR] = image[bases[p] + offsets[k]]`.
     fn gather(
@@ -39,10 +38,6 @@ pub trait Arithmetic {
         offsets: &[u32],
         columns: &mut [Self::Value],
     ) -> Result<(), Fault>;
-
-    /// `sums[j, p] += sum over k of rows[j][k] * columns[k, p]`, for two rows and one block of columns: of a convolution, two
-    /// output channels and one block of pixels.
-    fn product_pair(sums: [&mut [Self::Sum; BLOCK]; 2], rows: [&[Self::Value]; 2], columns: &[Self::Value]);
 
     /// Adds to each sum its channel's bias and, where the output is quantized, makes it a level by the multiplier.
     fn settle(
@@ -59,6 +54,73 @@ pub trait Arithmetic {
         element: Element,
         sums: &'a mut [Self::Sum],
     ) -> Result<&'a mut [u8], Fault>;
+}
+
+/// Parts of rows of values, which lie `stride` apart.
+pub struct Rows<'a, T> {
+    /// The rows.
+    pub values: &'a [T],
+    /// From the beginning of a row to the next one's.
+    pub stride: usize,
+    /// The part of each row.
+    pub from: usize,
+    /// Behind the part.
+    pub to: usize,
+}
+
+impl<'a, T> Rows<'a, T> {
+    fn iter(&self) -> impl Iterator<Item = Option<&'a [T]>> + use<'a, T> {
+        let (from, to) = (self.from, self.to);
+        self.values
+            .chunks(self.stride.max(1))
+            .map(move |row| row.get(from..to))
+    }
+}
+
+/// A block of sums in each of some rows, which lie `stride` apart.
+pub struct Sums<'a, T> {
+    /// The rows.
+    pub sums: &'a mut [T],
+    /// From the beginning of a row to the next one's.
+    pub stride: usize,
+    /// Where the block begins in each row.
+    pub at: usize,
+}
+
+/// A block of sums.
+type Block<T> = [T; BLOCK];
+
+impl<T> Sums<'_, T> {
+    fn iter(&mut self) -> impl Iterator<Item = Option<&mut Block<T>>> {
+        let at = self.at;
+        self.sums
+            .chunks_mut(self.stride.max(1))
+            .map(move |row| row.get_mut(at..)?.first_chunk_mut())
+    }
+}
+
+/// Calls `two` with two rows and their sums at a time, and `one` with a last one.
+fn each_row<X, S>(
+    x: Rows<X>,
+    mut sums: Sums<S>,
+    one: impl Fn(&[X], &mut Block<S>),
+    two: impl Fn([&[X]; 2], [&mut Block<S>; 2]),
+) -> Result<(), Fault> {
+    let mut x = x.iter();
+    let mut sums = sums.iter();
+    while let Some(first) = x.next() {
+        let first = first.ok_or(Fault::BadTile)?;
+        let first_sums = sums.next().flatten().ok_or(Fault::BadTile)?;
+        match x.next() {
+            Some(second) => {
+                let second = second.ok_or(Fault::BadTile)?;
+                let second_sums = sums.next().flatten().ok_or(Fault::BadTile)?;
+                two([first, second], [first_sums, second_sums]);
+            }
+            None => one(first, first_sums),
+        }
+    }
+    Ok(())
 }
 
 /// Reads elements at `address` as values, the zero point taken off.
@@ -102,23 +164,19 @@ impl Arithmetic for Float {
         Ok(())
     }
 
-    fn packed(sums: &mut [f32; BLOCK], x: &[f32], weights: &[f32]) {
-        Self::product(sums, x, weights);
+    fn products(x: Rows<f32>, sums: Sums<f32>, columns: &[f32]) -> Result<(), Fault> {
+        #[cfg(target_arch = "x86_64")]
+        let (x, sums) = wide::floats(x, sums, columns);
+        each_row(
+            x,
+            sums,
+            |x, sums| float_row(sums, x, columns),
+            |x, sums| float_pair(sums, x, columns),
+        )
     }
 
-    fn packed_pair(sums: [&mut [f32; BLOCK]; 2], x: [&[f32]; 2], weights: &[f32]) {
-        Self::product_pair(sums, x, weights);
-    }
-
-    fn product(sums: &mut [f32; BLOCK], x: &[f32], weights: &[f32]) {
-        let mut lanes = load_floats(sums);
-        for (x, weights) in x.iter().zip(weights.as_chunks::<BLOCK>().0) {
-            let x = F32x4::splat(*x);
-            for (lane, weights) in lanes.iter_mut().zip(weights.as_chunks().0) {
-                *lane = lane.add_product(x, F32x4::load(weights));
-            }
-        }
-        store_floats(lanes, sums);
+    fn packed(x: Rows<f32>, sums: Sums<f32>, weights: &[f32]) -> Result<(), Fault> {
+        Self::products(x, sums, weights)
     }
 
     fn gather(
@@ -128,24 +186,6 @@ impl Arithmetic for Float {
         columns: &mut [f32],
     ) -> Result<(), Fault> {
         gather::<f32, 1, BLOCK>(image, bases, offsets, columns)
-    }
-
-    #[inline(never)]
-    fn product_pair(sums: [&mut [f32; BLOCK]; 2], weights: [&[f32]; 2], columns: &[f32]) {
-        let [first_sums, second_sums] = sums;
-        let mut first = load_floats(first_sums);
-        let mut second = load_floats(second_sums);
-        let columns = columns.as_chunks::<BLOCK>().0;
-        for ((a, b), pixels) in weights[0].iter().zip(weights[1]).zip(columns) {
-            let (a, b) = (F32x4::splat(*a), F32x4::splat(*b));
-            for (i, pixels) in pixels.as_chunks().0.iter().enumerate() {
-                let pixels = F32x4::load(pixels);
-                first[i] = first[i].add_product(a, pixels);
-                second[i] = second[i].add_product(b, pixels);
-            }
-        }
-        store_floats(first, first_sums);
-        store_floats(second, second_sums);
     }
 
     fn settle(_: &Finish, _: Element, channels: impl Iterator<Item = (f32, f32)>, sums: &mut [f32]) {
@@ -175,6 +215,35 @@ impl Arithmetic for Float {
         }
         Ok(bytemuck::cast_slice_mut(sums))
     }
+}
+
+fn float_row(sums: &mut Block<f32>, x: &[f32], columns: &[f32]) {
+    let mut lanes = load_floats(sums);
+    for (x, columns) in x.iter().zip(columns.as_chunks::<BLOCK>().0) {
+        let x = F32x4::splat(*x);
+        for (lane, columns) in lanes.iter_mut().zip(columns.as_chunks().0) {
+            *lane = lane.add_product(x, F32x4::load(columns));
+        }
+    }
+    store_floats(lanes, sums);
+}
+
+/// Each value of the columns is loaded once.
+#[inline(never)]
+fn float_pair([first_sums, second_sums]: [&mut Block<f32>; 2], x: [&[f32]; 2], columns: &[f32]) {
+    let mut first = load_floats(first_sums);
+    let mut second = load_floats(second_sums);
+    let columns = columns.as_chunks::<BLOCK>().0;
+    for ((a, b), columns) in x[0].iter().zip(x[1]).zip(columns) {
+        let (a, b) = (F32x4::splat(*a), F32x4::splat(*b));
+        for (i, columns) in columns.as_chunks().0.iter().enumerate() {
+            let columns = F32x4::load(columns);
+            first[i] = first[i].add_product(a, columns);
+            second[i] = second[i].add_product(b, columns);
+        }
+    }
+    store_floats(first, first_sums);
+    store_floats(second, second_sums);
 }
 
 fn load_floats(values: &[f32; 16]) -> [F32x4; 4] {
@@ -211,44 +280,28 @@ impl Arithmetic for Quantized {
         Ok(())
     }
 
-    fn packed(sums: &mut [i32; BLOCK], x: &[i16], weights: &[i8]) {
-        let mut lanes = load_integers(sums);
-        for (pair, weights) in x.as_chunks().0.iter().zip(weights.as_chunks::<{ 2 * BLOCK }>().0) {
-            let pair = I16x8::splat(pair);
-            for (lane, weights) in lanes.iter_mut().zip(weights.as_chunks().0) {
-                *lane = lane.add_products(pair, I16x8::widen(weights));
-            }
-        }
-        store_integers(lanes, sums);
+    fn products(x: Rows<i16>, sums: Sums<i32>, columns: &[i16]) -> Result<(), Fault> {
+        #[cfg(target_arch = "x86_64")]
+        let (x, sums) = wide::integers(x, sums, columns);
+        let columns = columns.as_chunks::<{ 2 * BLOCK }>().0;
+        each_row(
+            x,
+            sums,
+            |x, sums| integer_row(sums, x, columns, I16x8::load),
+            |x, sums| integer_pair(sums, x, columns, I16x8::load),
+        )
     }
 
-    #[inline(never)]
-    fn packed_pair(sums: [&mut [i32; BLOCK]; 2], x: [&[i16]; 2], weights: &[i8]) {
-        let [first_sums, second_sums] = sums;
-        let mut first = load_integers(first_sums);
-        let mut second = load_integers(second_sums);
-        let pairs = x[0].as_chunks().0.iter().zip(x[1].as_chunks().0);
-        for ((a, b), weights) in pairs.zip(weights.as_chunks::<{ 2 * BLOCK }>().0) {
-            let (a, b) = (I16x8::splat(a), I16x8::splat(b));
-            for (i, weights) in weights.as_chunks().0.iter().enumerate() {
-                let weights = I16x8::widen(weights);
-                first[i] = first[i].add_products(a, weights);
-                second[i] = second[i].add_products(b, weights);
-            }
-        }
-        store_integers(first, first_sums);
-        store_integers(second, second_sums);
-    }
-
-    fn product(sums: &mut [i32; BLOCK], x: &[i16], weights: &[i16]) {
-        let mut lanes = load_integers(sums);
-        for (pair, weights) in x.as_chunks().0.iter().zip(weights.as_chunks::<{ 2 * BLOCK }>().0) {
-            let pair = I16x8::splat(pair);
-            for (lane, weights) in lanes.iter_mut().zip(weights.as_chunks().0) {
-                *lane = lane.add_products(pair, I16x8::load(weights));
-            }
-        }
-        store_integers(lanes, sums);
+    fn packed(x: Rows<i16>, sums: Sums<i32>, weights: &[i8]) -> Result<(), Fault> {
+        #[cfg(target_arch = "x86_64")]
+        let (x, sums) = wide::packed_integers(x, sums, weights);
+        let weights = weights.as_chunks::<{ 2 * BLOCK }>().0;
+        each_row(
+            x,
+            sums,
+            |x, sums| integer_row(sums, x, weights, I16x8::widen),
+            |x, sums| integer_pair(sums, x, weights, I16x8::widen),
+        )
     }
 
     fn gather(
@@ -258,24 +311,6 @@ impl Arithmetic for Quantized {
         columns: &mut [i16],
     ) -> Result<(), Fault> {
         gather::<i16, 2, { 2 * BLOCK }>(image, bases, offsets, columns)
-    }
-
-    #[inline(never)]
-    fn product_pair(sums: [&mut [i32; BLOCK]; 2], weights: [&[i16]; 2], columns: &[i16]) {
-        let [first_sums, second_sums] = sums;
-        let mut first = load_integers(first_sums);
-        let mut second = load_integers(second_sums);
-        let pairs = weights[0].as_chunks().0.iter().zip(weights[1].as_chunks().0);
-        for ((a, b), pixels) in pairs.zip(columns.as_chunks::<{ 2 * BLOCK }>().0) {
-            let (a, b) = (I16x8::splat(a), I16x8::splat(b));
-            for (i, pixels) in pixels.as_chunks().0.iter().enumerate() {
-                let pixels = I16x8::load(pixels);
-                first[i] = first[i].add_products(a, pixels);
-                second[i] = second[i].add_products(b, pixels);
-            }
-        }
-        store_integers(first, first_sums);
-        store_integers(second, second_sums);
     }
 
     fn settle(
@@ -314,6 +349,45 @@ impl Arithmetic for Quantized {
             _ => Err(Fault::BadElement),
         }
     }
+}
+
+fn integer_row<T: Pod>(
+    sums: &mut Block<i32>,
+    x: &[i16],
+    columns: &[[T; 2 * BLOCK]],
+    load: impl Fn(&[T; 8]) -> I16x8,
+) {
+    let mut lanes = load_integers(sums);
+    for (pair, columns) in x.as_chunks().0.iter().zip(columns) {
+        let pair = I16x8::splat(pair);
+        for (lane, columns) in lanes.iter_mut().zip(columns.as_chunks().0) {
+            *lane = lane.add_products(pair, load(columns));
+        }
+    }
+    store_integers(lanes, sums);
+}
+
+/// Each value of the columns is loaded once.
+#[inline(never)]
+fn integer_pair<T: Pod>(
+    [first_sums, second_sums]: [&mut Block<i32>; 2],
+    x: [&[i16]; 2],
+    columns: &[[T; 2 * BLOCK]],
+    load: impl Fn(&[T; 8]) -> I16x8,
+) {
+    let mut first = load_integers(first_sums);
+    let mut second = load_integers(second_sums);
+    let pairs = x[0].as_chunks().0.iter().zip(x[1].as_chunks().0);
+    for ((a, b), columns) in pairs.zip(columns) {
+        let (a, b) = (I16x8::splat(a), I16x8::splat(b));
+        for (i, columns) in columns.as_chunks().0.iter().enumerate() {
+            let columns = load(columns);
+            first[i] = first[i].add_products(a, columns);
+            second[i] = second[i].add_products(b, columns);
+        }
+    }
+    store_integers(first, first_sums);
+    store_integers(second, second_sums);
 }
 
 fn load_integers(values: &[i32; 16]) -> [I32x4; 4] {

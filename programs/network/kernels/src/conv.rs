@@ -3,7 +3,7 @@
 use assay_network_plan::{Conv, Step, Window, BLOCK};
 use bytemuck::{Pod, Zeroable};
 
-use crate::arithmetic::{load, Arithmetic};
+use crate::arithmetic::{load, Arithmetic, Rows, Sums};
 use crate::matmul::channels;
 use crate::memory::{place, read_values, write_values, Arena, Memory};
 use crate::tile::{product, range_len};
@@ -77,9 +77,13 @@ impl Tile<'_> {
                     self.address(self.op.sums, channel, 4),
                     &mut sums[..outputs],
                 );
+                image.spread(sums);
             }
         }
         self.multiply::<A>(arena, &image, pixels, weights, sums)?;
+        for sums in sums.chunks_mut(image.outputs_filled()) {
+            image.gather_rows(sums);
+        }
         if self.depth[1] < self.group_in {
             for (sums, channel) in sums.chunks(image.outputs_filled()).zip(self.channels()) {
                 write_values(memory, self.address(self.op.sums, channel, 4), &sums[..outputs]);
@@ -114,7 +118,7 @@ impl Tile<'_> {
         place(base, row, width * u64::from(element_size))
     }
 
-    /// The tile's input channels with their padding, `[channel][image.height][image.width]`.
+    /// The tile's input channels with their padding, `[channel][image.height][image.width]`, and a block of zeros.
     #[inline(never)]
     fn load_image<'a, M: Memory, A: Arithmetic>(
         &self,
@@ -124,10 +128,11 @@ impl Tile<'_> {
     ) -> Result<&'a [A::Value], Fault> {
         let source = (self.op.x_element, self.op.x_zero);
         let [height, width] = self.op.window.input.map(|n| n as usize);
-        let pixels = arena.zeros::<A::Value>(product(&[self.depth(), image.height, image.width])?)?;
+        let len = product(&[self.depth(), image.height, image.width])?;
+        // A block of pixels may end behind the last one.
+        let all = arena.zeros::<A::Value>(len + BLOCK)?;
+        let (pixels, _) = all.split_at_mut(len);
         let rows = image.rows_inside(height);
-        let mut arena = arena.scope();
-        let plane = arena.take::<A::Value>(product(&[rows.len(), width])?)?;
         let [number, channels, group, group_in, depth] = [
             self.image,
             self.op.channels_in,
@@ -137,14 +142,27 @@ impl Tile<'_> {
         ]
         .map(u64::from);
         let first = number * channels + group * group_in + depth;
+        let address = |channel: u64| {
+            let start = channel.wrapping_mul((height * width) as u64) + (rows.start * width) as u64;
+            place(self.op.x, start, self.op.x_element.size().into())
+        };
+        let is_whole = image.is_whole(width, &rows);
+        if is_whole && rows.len() == height {
+            load::<M, A>(memory, arena, source, address(first), pixels)?;
+            return Ok(all);
+        }
+        let mut arena = arena.scope();
+        let plane = arena.take::<A::Value>(product(&[rows.len(), width])?)?;
         let planes = pixels.chunks_mut((image.height * image.width).max(1));
         for (pixels, channel) in planes.zip(first..) {
-            let start = channel.wrapping_mul((height * width) as u64) + (rows.start * width) as u64;
-            let address = place(self.op.x, start, self.op.x_element.size().into());
-            load::<M, A>(memory, &mut arena, source, address, plane)?;
-            image.pad(plane, width, rows.start, pixels);
+            if is_whole {
+                load::<M, A>(memory, &mut arena, source, address(channel), pixels)?;
+            } else {
+                load::<M, A>(memory, &mut arena, source, address(channel), plane)?;
+                image.pad(plane, width, rows.start, pixels);
+            }
         }
-        Ok(pixels)
+        Ok(all)
     }
 
     /// The tile's weights, `[output channel][depth filled]`, with a row of zeros if the channels are odd.
@@ -197,16 +215,20 @@ impl Tile<'_> {
         let offsets = arena.zeros::<u32>(filled)?;
         image.fill_offsets(&self.op.window, &mut offsets[..len]);
         let columns = arena.take::<A::Value>(filled * BLOCK)?;
-        for start in (0..image.outputs()).step_by(BLOCK) {
-            let bases = image.bases(&self.op.window, start);
-            A::gather(pixels, &bases, offsets, columns)?;
-            let sums = sums.chunks_mut(2 * image.outputs_filled());
-            for (weights, sums) in weights.chunks(2 * filled).zip(sums) {
-                let (a, b) = weights.split_at(filled);
-                let (first, second) = sums.split_at_mut(image.outputs_filled());
-                let block = |sums| block_at(sums, start).ok_or(Fault::BadTile);
-                A::product_pair([block(first)?, block(second)?], [a, b], columns);
-            }
+        for start in (0..image.places()).step_by(BLOCK) {
+            image.gather::<A>(&self.op.window, pixels, start, offsets, columns)?;
+            let rows = Rows {
+                values: weights,
+                stride: filled,
+                from: 0,
+                to: filled,
+            };
+            let sums = Sums {
+                sums: &mut *sums,
+                stride: image.outputs_filled(),
+                at: start,
+            };
+            A::products(rows, sums, columns)?;
         }
         Ok(())
     }
@@ -233,8 +255,29 @@ impl Tile<'_> {
     }
 }
 
-fn block_at<T>(sums: &mut [T], start: usize) -> Option<&mut [T; BLOCK]> {
-    sums.get_mut(start..)?.first_chunk_mut()
+/// [`Arithmetic::gather`] of a block whose pixels lie side by side from `start` on.
+#[inline(never)]
+fn gather_flat<A: Arithmetic>(
+    pixels: &[A::Value],
+    start: usize,
+    offsets: &[u32],
+    columns: &mut [A::Value],
+) -> Result<(), Fault> {
+    let columns = columns.chunks_exact_mut(BLOCK * A::PAIR);
+    for (offsets, column) in offsets.chunks_exact(A::PAIR).zip(columns) {
+        for (j, offset) in offsets.iter().enumerate() {
+            let place = start + *offset as usize;
+            let run = pixels.get(place..place + BLOCK).ok_or(Fault::BadTile)?;
+            if A::PAIR == 1 {
+                column.copy_from_slice(run);
+                continue;
+            }
+            for (values, pixel) in column.chunks_exact_mut(A::PAIR).zip(run) {
+                values[j] = *pixel;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The part of the padded input image that some output rows see.
@@ -248,6 +291,9 @@ struct Image {
     left: usize,
     output_rows: usize,
     output_width: usize,
+    /// Whether windows begin at each pixel. Outputs are then computed for all columns of the padded image, so that those of
+    /// a block lie side by side in it, and those that are none are dropped.
+    is_flat: bool,
 }
 
 impl Image {
@@ -263,6 +309,53 @@ impl Image {
             left: window.padding[1] as usize,
             output_rows: (rows[1] - rows[0]) as usize,
             output_width: window.output[1] as usize,
+            is_flat: window.stride == [1; 2],
+        }
+    }
+
+    /// Collects the inputs of the block of outputs from `start` on; see [`Arithmetic::gather`].
+    #[inline(never)]
+    fn gather<A: Arithmetic>(
+        &self,
+        window: &Window,
+        pixels: &[A::Value],
+        start: usize,
+        offsets: &[u32],
+        columns: &mut [A::Value],
+    ) -> Result<(), Fault> {
+        match self.is_flat {
+            true => gather_flat::<A>(pixels, start, offsets, columns),
+            false => A::gather(pixels, &self.bases(window, start), offsets, columns),
+        }
+    }
+
+    /// Output pixels of the tile, those between rows included.
+    fn places(&self) -> usize {
+        match self.is_flat {
+            true => self.output_rows.saturating_sub(1) * self.width + self.output_width,
+            false => self.outputs(),
+        }
+    }
+
+    /// Moves the rows of dense outputs to their places.
+    #[inline(never)]
+    fn spread<T: Pod>(&self, sums: &mut [T]) {
+        if self.is_flat {
+            for row in (1..self.output_rows).rev() {
+                let dense = row * self.output_width;
+                sums.copy_within(dense..dense + self.output_width, row * self.width);
+            }
+        }
+    }
+
+    /// Moves the rows of outputs together.
+    #[inline(never)]
+    fn gather_rows<T: Pod>(&self, sums: &mut [T]) {
+        if self.is_flat && self.width > self.output_width {
+            for row in 1..self.output_rows {
+                let place = row * self.width;
+                sums.copy_within(place..place + self.output_width, row * self.output_width);
+            }
         }
     }
 
@@ -271,15 +364,20 @@ impl Image {
         self.output_rows * self.output_width
     }
 
-    /// Output pixels up to the end of the last block.
+    /// Places of outputs up to the end of the last block.
     fn outputs_filled(&self) -> usize {
-        self.outputs().next_multiple_of(BLOCK).max(BLOCK)
+        self.places().next_multiple_of(BLOCK).max(BLOCK)
     }
 
     /// The rows of the unpadded image that the tile sees.
     fn rows_inside(&self, height: usize) -> core::ops::Range<usize> {
         let clip = |row: i64| row.clamp(0, height as i64) as usize;
         clip(-self.top)..clip(self.height as i64 - self.top)
+    }
+
+    /// Whether these rows of an image `width` wide are all that the tile sees: without padding, and nothing cut off.
+    fn is_whole(&self, width: usize, rows: &core::ops::Range<usize>) -> bool {
+        self.left == 0 && self.width == width && self.height == rows.len()
     }
 
     /// Copies rows of an image `width` wide, the first of which is `first`, to their places in the padded image.

@@ -15,10 +15,15 @@
 //! | `window.rs` | which windows over images there are |
 //! | `code.rs` | elementwise programs |
 //! | `arithmetic.rs` | the inner loops of matrix products and convolutions, f32 and quantized |
+//! | `wide.rs` | the same with the lanes that the machine has, natively |
 //! | `elementwise.rs`, `rows.rs`, `matmul.rs`, `conv.rs`, `pool.rs`, `take.rs`, `trees.rs` | the operators |
 
 #![no_std]
 #![deny(missing_docs)]
+
+// To see which instructions the machine has.
+#[cfg(target_arch = "x86_64")]
+extern crate std;
 
 mod arithmetic;
 mod code;
@@ -35,6 +40,8 @@ mod rows;
 mod take;
 mod tile;
 mod trees;
+#[cfg(target_arch = "x86_64")]
+mod wide;
 mod window;
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use assay_network_plan::{Element, Finish, MatMul, Step, View, ABSENT, BLOCK, RANK, SLICE};
 use bytemuck::Zeroable;
 
-use crate::arithmetic::Arithmetic;
+use crate::arithmetic::{Arithmetic, Rows, Sums};
 use crate::memory::{place, read_values, Arena, Memory};
 use crate::tile::Tile;
 use crate::Fault;
@@ -115,70 +115,44 @@ fn multiply<M: Memory, A: Arithmetic>(
         for from in (0..filled).step_by(piece) {
             let to = filled.min(from + piece);
             let mut arena = arena.scope();
+            let rows = Rows {
+                values: x,
+                stride: filled,
+                from,
+                to,
+            };
+            let sums = Sums {
+                sums: &mut *sums,
+                stride: width,
+                at: block * BLOCK,
+            };
             if op.packed != 0 {
-                let weights = packed_slice::<M, A>(memory, &mut arena, op, tile, block, [from, to])?;
-                let one = |x: &[A::Value], sums: Block<A>| A::packed(sums, &x[from..to], weights);
-                let two = |[x, y]: [&[A::Value]; 2], sums: [Block<A>; 2]| {
-                    A::packed_pair(sums, [&x[from..to], &y[from..to]], weights);
-                };
-                each_row::<A>(x, sums, [filled, width], block, one, two)?;
+                let address = packed_address::<A>(op, tile, block, from);
+                let len = (to - from) * BLOCK;
+                let lent = memory.lend(address, len * size_of::<A::Weight>());
+                if let Some(weights) = lent.and_then(|bytes| bytemuck::try_cast_slice(bytes).ok()) {
+                    A::packed(rows, sums, weights)?;
+                } else {
+                    let weights = arena.take::<A::Weight>(len)?;
+                    read_values(memory, address, weights);
+                    A::packed(rows, sums, weights)?;
+                }
             } else {
-                let weights = slice::<M, A>(memory, &mut arena, op, tile, block, [from, to])?;
-                let one = |x: &[A::Value], sums: Block<A>| A::product(sums, &x[from..to], weights);
-                let two = |[x, y]: [&[A::Value]; 2], sums: [Block<A>; 2]| {
-                    A::product_pair(sums, [&x[from..to], &y[from..to]], weights);
-                };
-                each_row::<A>(x, sums, [filled, width], block, one, two)?;
+                let columns = slice::<M, A>(memory, &mut arena, op, tile, block, [from, to])?;
+                A::products(rows, sums, columns)?;
             }
         }
     }
     Ok(())
 }
 
-/// Sums of a row in a block of columns.
-type Block<'a, A> = &'a mut [<A as Arithmetic>::Sum; BLOCK];
-
-/// Calls `two` with two rows of x and their sums in a block of columns at a time, and `one` with a last one.
-fn each_row<A: Arithmetic>(
-    x: &[A::Value],
-    sums: &mut [A::Sum],
-    [filled, width]: [usize; 2],
-    block: usize,
-    one: impl Fn(&[A::Value], Block<A>),
-    two: impl Fn([&[A::Value]; 2], [Block<A>; 2]),
-) -> Result<(), Fault> {
-    let of_row = |sums| block_of::<A>(sums, block);
-    for (x, sums) in x.chunks(2 * filled).zip(sums.chunks_mut(2 * width)) {
-        match (x.split_at_checked(filled), sums.split_at_mut_checked(width)) {
-            (Some((first, second)), Some((sums, more))) if second.len() == filled && more.len() == width => {
-                two([first, second], [of_row(sums)?, of_row(more)?]);
-            }
-            (Some((first, _)), Some((sums, _))) => one(first, of_row(sums)?),
-            _ => return Err(Fault::BadTile),
-        }
-    }
-    Ok(())
-}
-
-fn block_of<A: Arithmetic>(sums: &mut [A::Sum], block: usize) -> Result<Block<'_, A>, Fault> {
-    sums.as_chunks_mut().0.get_mut(block).ok_or(Fault::BadTile)
-}
-
-fn packed_slice<'a, M: Memory, A: Arithmetic>(
-    memory: &mut M,
-    arena: &mut Arena<'a>,
-    op: &MatMul,
-    tile: &Tile,
-    block: usize,
-    [from, to]: [usize; 2],
-) -> Result<&'a [A::Weight], Fault> {
-    let weights = arena.take::<A::Weight>((to - from) * BLOCK)?;
+/// Where a slice of packed weights lies.
+fn packed_address<A: Arithmetic>(op: &MatMul, tile: &Tile, block: usize, from: usize) -> u64 {
     let row = (BLOCK * size_of::<A::Weight>()) as u64;
     let rows = u64::from(op.dims[DEPTH]).next_multiple_of(A::PAIR as u64);
     let block = (tile.from(COLUMNS) / BLOCK + block) as u64;
     let k = (tile.from(DEPTH) + from) as u64;
-    read_values(memory, place(op.y.address, block * rows + k, row), weights);
-    Ok(weights)
+    place(op.y.address, block * rows + k, row)
 }
 
 /// A slice of y that is not packed: `[k / PAIR][column][k % PAIR]`.

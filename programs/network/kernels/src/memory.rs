@@ -12,6 +12,10 @@ pub trait Memory {
     fn read(&mut self, address: u64, bytes: &mut [u8]);
     /// Puts `bytes` at `address`.
     fn write(&mut self, address: u64, bytes: &[u8]);
+    /// What [`Self::read`] reads, where it lies in one piece at hand.
+    fn lend(&mut self, _address: u64, _len: usize) -> Option<&[u8]> {
+        None
+    }
 }
 
 impl Memory for &mut dyn Memory {
@@ -25,6 +29,10 @@ impl Memory for &mut dyn Memory {
 
     fn write(&mut self, address: u64, bytes: &[u8]) {
         (**self).write(address, bytes);
+    }
+
+    fn lend(&mut self, address: u64, len: usize) -> Option<&[u8]> {
+        (**self).lend(address, len)
     }
 }
 
