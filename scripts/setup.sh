@@ -17,7 +17,7 @@ readonly BUILD_PACKAGES=(clang libclang-dev protobuf-compiler pkg-config cmake b
 # Debian's newest Rust, the sources of its libraries and its linker.
 readonly WASM_PACKAGES=(rustc-web cargo-web rust-web-src rust-web-llvm lld-22)
 readonly MIN_NODE=18.19
-readonly REQUIREMENTS="$ROOT/models/digits/requirements-reference.txt"
+readonly REQUIREMENTS=("$ROOT/models/digits/requirements-reference.txt" "$ROOT/models/backend/requirements.txt")
 
 as_root() {
     if ((EUID == 0)); then
@@ -151,18 +151,19 @@ setup_node() {
 }
 
 setup_python() {
-    local venv="$ASSAY_CACHE/venv" stamp="$ASSAY_CACHE/venv/requirements.txt"
-    [[ -f "$REQUIREMENTS" ]] || return 0
-    heading "onnxruntime, to check the models' answers (up to 1 minute)"
-    if ! cmp -s "$REQUIREMENTS" "$stamp"; then
+    local venv="$ASSAY_CACHE/venv" stamp="$ASSAY_CACHE/venv/requirements.txt" wanted
+    wanted="$(grep -hv '^#' "${REQUIREMENTS[@]}" | sort -u)"
+    heading "onnxruntime and ONNX's own tests, to check the models' answers (up to 1 minute)"
+    if [[ ! -f "$stamp" || "$wanted" != "$(<"$stamp")" ]]; then
         rm -rf "$venv"
         mkdir -p "$ASSAY_CACHE"
         new_venv "$venv"
-        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$REQUIREMENTS" ||
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+            -r "${REQUIREMENTS[0]}" -r "${REQUIREMENTS[1]}" ||
             die "the Python packages could not be installed" "they want Python 3.11 or newer, this is $(python3 --version)"
-        cp "$REQUIREMENTS" "$stamp"
+        printf '%s\n' "$wanted" >"$stamp"
     fi
-    say "$("$venv/bin/python" --version) with $(grep -v '^#' "$REQUIREMENTS" | tr '\n' ' ')"
+    say "$("$venv/bin/python" --version) with $(tr '\n' ' ' <<<"$wanted")"
 }
 
 new_venv() {

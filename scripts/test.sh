@@ -34,7 +34,7 @@ describe() {
         fuzz) echo "the executors agree on generated programs, many of them" ;;
         cli) echo "the tests of the tools pass, every sample of every model included" ;;
         programs) echo "the guest programs pass their tests, and the committed ones are what the sources build" ;;
-        models) echo "the committed answers are what onnxruntime gives" ;;
+        models) echo "the committed answers are what onnxruntime gives, and ONNX's own tests of operators pass" ;;
         properties) echo "random sequences of calls keep every invariant" ;;
         demo) echo "the demonstrations end as they should: who is right is paid, who lies loses" ;;
         journeys) echo "clients get through every journey with a real node" ;;
@@ -119,7 +119,11 @@ section_programs() {
     "$ROOT/programs/build.sh" --check
 }
 
-section_models() { "$(python_of_venv)" "$ROOT/models/digits/reference.py" --check; }
+section_models() {
+    "$(python_of_venv)" "$ROOT/models/digits/reference.py" --check
+    ASSAY="${ASSAY_BINARIES:-$CARGO_TARGET_DIR/cli/release}/assay" \
+        "$(python_of_venv)" "$ROOT/models/backend/backend.py" --retry
+}
 
 section_properties() {
     local cases="${PROPERTY_SEQUENCES:-10000}"
