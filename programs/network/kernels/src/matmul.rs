@@ -1,6 +1,6 @@
 //! Matrix products.
 
-use assay_network_plan::{Element, Finish, MatMul, Step, View, ABSENT, BLOCK, RANK, SLICE};
+use assay_network_plan::{Element, Finish, MatMul, Step, View, ABSENT, BLOCK, CHUNK, RANK, SLICE};
 use bytemuck::Zeroable;
 
 use crate::arithmetic::{Arithmetic, Rows, Sums};
@@ -112,8 +112,13 @@ fn multiply<M: Memory, A: Arithmetic>(
     let width = tile.len(COLUMNS).next_multiple_of(BLOCK);
     let piece = SLICE / (BLOCK * size_of::<A::Weight>());
     for block in 0..width / BLOCK {
-        for from in (0..filled).step_by(piece) {
-            let to = filled.min(from + piece);
+        let mut from = 0;
+        while from < filled {
+            let len = match op.packed {
+                0 => piece,
+                _ => packed_piece::<A>(packed_address::<A>(op, tile, block, from)),
+            };
+            let to = filled.min(from + len);
             let mut arena = arena.scope();
             let rows = Rows {
                 values: x,
@@ -141,9 +146,20 @@ fn multiply<M: Memory, A: Arithmetic>(
                 let columns = slice::<M, A>(memory, &mut arena, op, tile, block, [from, to])?;
                 A::products(rows, sums, columns)?;
             }
+            from = to;
         }
     }
     Ok(())
+}
+
+/// How many rows of packed weights from an address on are a slice. Natively those of a chunk, which need not be copied.
+fn packed_piece<A: Arithmetic>(address: u64) -> usize {
+    let row = BLOCK * size_of::<A::Weight>();
+    if cfg!(target_arch = "wasm32") {
+        SLICE / row
+    } else {
+        ((CHUNK - address as usize % CHUNK) / row).max(1)
+    }
 }
 
 /// Where a slice of packed weights lies.
