@@ -1,7 +1,7 @@
 //! Cuts operators into tiles that fit a step's limits.
 
 use assay_engine::limits::STEP_FUEL;
-use assay_network::{Moves, NODES_MAX, NODES_PER_ROW, SPAN};
+use assay_network::{is_flat, Moves, NODES_MAX, NODES_PER_ROW, SPAN};
 use assay_network_plan::{
     Code, Conv, CumSum, Element, Elementwise, Field, Finish, MatMul, Normalization, Normalize, Op, Operation,
     Pool, Put, Reduce, Step, Take, TopK, TreeNode, Trees, View, Window, ABSENT, ARENA, BLOCK, CHUNK,
@@ -627,8 +627,8 @@ fn conv_cost(op: &Conv, [columns, rows, depth]: &[u64; 3]) -> Cost {
     let [out_height, out_width] = op.window.output.map(u64::from);
     let [seen_rows, seen_width] = reach(&op.window, rows);
     let kernel = u64::from(op.window.kernel[0]) * u64::from(op.window.kernel[1]);
-    // Windows that begin at each pixel are computed for all columns of the padded image.
-    let flat = op.window.stride == [1; 2];
+    let of_group = columns.min(group_out) as usize;
+    let flat = op.window.stride == [1; 2] && is_flat(seen_width as usize, out_width as usize, of_group);
     let places = match flat {
         true => (rows - 1) * seen_width + out_width,
         false => rows * out_width,

@@ -230,11 +230,11 @@ fn float_row(sums: &mut Block<f32>, x: &[f32], columns: &[f32]) {
 
 /// Each value of the columns is loaded once.
 #[inline(never)]
-fn float_pair([first_sums, second_sums]: [&mut Block<f32>; 2], x: [&[f32]; 2], columns: &[f32]) {
+fn float_pair([first_sums, second_sums]: [&mut Block<f32>; 2], [a, b]: [&[f32]; 2], columns: &[f32]) {
     let mut first = load_floats(first_sums);
     let mut second = load_floats(second_sums);
     let columns = columns.as_chunks::<BLOCK>().0;
-    for ((a, b), columns) in x[0].iter().zip(x[1]).zip(columns) {
+    for ((a, b), columns) in a.iter().zip(b).zip(columns) {
         let (a, b) = (F32x4::splat(*a), F32x4::splat(*b));
         for (i, columns) in columns.as_chunks().0.iter().enumerate() {
             let columns = F32x4::load(columns);

@@ -64,7 +64,7 @@ struct Tile<'a> {
 impl Tile<'_> {
     #[inline(never)]
     fn run<M: Memory, A: Arithmetic>(&self, memory: &mut M, arena: &mut Arena) -> Result<(), Fault> {
-        let image = Image::new(&self.op.window, self.rows);
+        let image = Image::new(&self.op.window, self.rows, self.count());
         let pixels = self.load_image::<M, A>(memory, arena, &image)?;
         let weights = self.load_weights::<M, A>(memory, arena)?;
         let count = self.count();
@@ -267,18 +267,30 @@ fn gather_flat<A: Arithmetic>(
     for (offsets, column) in offsets.chunks_exact(A::PAIR).zip(columns) {
         for (j, offset) in offsets.iter().enumerate() {
             let place = start + *offset as usize;
-            let run = pixels.get(place..place + BLOCK).ok_or(Fault::BadTile)?;
-            if A::PAIR == 1 {
-                column.copy_from_slice(run);
-                continue;
-            }
-            for (values, pixel) in column.chunks_exact_mut(A::PAIR).zip(run) {
-                values[j] = *pixel;
+            let run = pixels
+                .get(place..)
+                .and_then(|pixels| pixels.first_chunk::<BLOCK>());
+            let run = run.ok_or(Fault::BadTile)?;
+            match column.first_chunk_mut::<BLOCK>() {
+                Some(column) if A::PAIR == 1 => *column = *run,
+                _ => {
+                    for (values, pixel) in column.chunks_exact_mut(A::PAIR).zip(run) {
+                        values[j] = *pixel;
+                    }
+                }
             }
         }
     }
     Ok(())
 }
+
+/// Whether it takes less to compute what is dropped, for each channel, than to collect inputs that do not lie side by side.
+pub fn is_flat(width: usize, output_width: usize, channels: usize) -> bool {
+    (width - output_width).saturating_mul(channels) <= FLAT * output_width
+}
+
+/// Channels for which computing an output takes as long as collecting one of its inputs from far places.
+const FLAT: usize = 2;
 
 /// The part of the padded input image that some output rows see.
 struct Image {
@@ -291,25 +303,26 @@ struct Image {
     left: usize,
     output_rows: usize,
     output_width: usize,
-    /// Whether windows begin at each pixel. Outputs are then computed for all columns of the padded image, so that those of
-    /// a block lie side by side in it, and those that are none are dropped.
+    /// Whether outputs are computed for all columns of the padded image, where a window begins at each: those of a block lie
+    /// side by side then, and those that are none are dropped.
     is_flat: bool,
 }
 
 impl Image {
-    fn new(window: &Window, rows: [u32; 2]) -> Self {
+    fn new(window: &Window, rows: [u32; 2], channels: usize) -> Self {
         let reach = |axis: usize, outputs: u32| {
             let steps = outputs.saturating_sub(1) * window.stride[axis];
             (steps + (window.kernel[axis] - 1) * window.dilation[axis] + 1) as usize
         };
+        let (width, output_width) = (reach(1, window.output[1]), window.output[1] as usize);
         Self {
             height: reach(0, rows[1] - rows[0]),
-            width: reach(1, window.output[1]),
+            width,
             top: i64::from(window.padding[0]) - i64::from(rows[0]) * i64::from(window.stride[0]),
             left: window.padding[1] as usize,
             output_rows: (rows[1] - rows[0]) as usize,
-            output_width: window.output[1] as usize,
-            is_flat: window.stride == [1; 2],
+            output_width,
+            is_flat: window.stride == [1; 2] && is_flat(width, output_width, channels),
         }
     }
 

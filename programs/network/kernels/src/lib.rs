@@ -49,6 +49,7 @@ mod tests;
 
 use assay_network_plan::{DecodeError, Element, Field, Header, Op, Step};
 
+pub use conv::is_flat;
 pub use layout::{Moves, SPAN};
 pub use memory::{Arena, Memory};
 pub use trees::{NODES_MAX, NODES_PER_ROW};
