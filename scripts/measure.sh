@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Measures what docs/measurements.md, docs/limits.md and docs/disputes.md say, and prints the rows of their tables.
 #
-# Usage: scripts/measure.sh speed | nested | fuel [NAME] | executors | disputes
+# Usage: scripts/measure.sh speed | nested | fuel [NAME] | executors | disputes | served PACKAGE
 #
 #   speed        what the trace costs, natively
 #   nested       how fast the worker computes: networks inside of a runtime
 #   fuel [NAME]  what a unit of fuel takes inside of a runtime, some minutes for all of it; with NAME, the rows that
 #                have it in their names
 #   disputes     what a dispute takes of the chain: transactions, bytes, weight
+#   served PACKAGE  a model's way through a node with a compute server, up to a proof of one false step
 #   executors    the interpreter and the JIT on the engine's own test programs
 #
 # Leave the machine alone meanwhile. It sets up and builds what is missing.
@@ -47,11 +48,17 @@ measure_disputes() {
     "$CARGO_TARGET_DIR/release/examples/disputes"
 }
 
+measure_served() {
+    build_binaries
+    (cd "$ROOT/tests" && node measure/served.mjs "$1")
+}
+
 measure_executors() { cargo_engine bench --locked --bench execution; }
 
 main() {
     case "${1:-}" in
         fuel) (($# < 3)) || die "fuel takes one name" "see scripts/measure.sh --help" ;;
+        served) (($# == 2)) || die "served takes one package" "see scripts/measure.sh --help" ;;
         speed | nested | executors | disputes) (($# == 1)) || die "$1 takes nothing" "see scripts/measure.sh --help" ;;
         --help | -h) usage_of "${BASH_SOURCE[0]}" && exit ;;
         *) die "what is to be measured?" "see scripts/measure.sh --help" ;;
