@@ -345,6 +345,34 @@ fn job_of_external_params_waits_for_a_server_that_is_away_and_is_given_back_when
 }
 
 #[test]
+fn job_of_params_that_take_too_long_is_given_back_in_time() {
+    let mut world = served(3, |_| Reply::Working(Work::Fetching(5)));
+    make_external(&mut world);
+    let job = world.assigned_job(4);
+    let JobState::Assigned { deadline, .. } = state_of(&mut world, job) else {
+        panic!("it is assigned");
+    };
+    world.work();
+    assert!(world.logged("job 0: not taken: the compute server fetches its params, it waits"));
+    assert_eq!(world.submitted(), 0);
+    while world.block < deadline - 4 {
+        world.next_block();
+    }
+    world.work();
+    assert_eq!(world.apply_pool(), 1);
+    assert!(matches!(state_of(&mut world, job), JobState::Queued { .. }));
+}
+
+#[test]
+fn job_waits_while_the_server_reads_what_the_node_sent_it() {
+    let mut world = served(3, |_| Reply::Working(Work::Fetching(5)));
+    world.assigned_job(4);
+    world.work();
+    assert_eq!(world.submitted(), 0);
+    assert!(!world.logged("running version"));
+}
+
+#[test]
 fn job_of_params_that_the_server_cannot_have_is_given_back_at_once() {
     let mut world = served(3, |_| Reply::Refused(Refusal::NoParams));
     make_external(&mut world);

@@ -187,6 +187,8 @@ pub enum Refusal {
     TooLong,
     /// The run has no such step.
     NoSuchStep,
+    /// The server broke down on it.
+    Failed,
 }
 
 impl fmt::Display for Refusal {
@@ -199,6 +201,7 @@ impl fmt::Display for Refusal {
             Self::TooLarge => f.write_str("the run writes more memory than it gives one"),
             Self::TooLong => write!(f, "the run has more than {MAX_STEPS} steps"),
             Self::NoSuchStep => f.write_str("the run has no such step"),
+            Self::Failed => f.write_str("it broke down on the run, its log says why"),
         }
     }
 }

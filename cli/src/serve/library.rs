@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use assay_engine::limits::{MAX_PROGRAM_LEN, SEGMENT_LEN};
+use assay_engine::limits::SEGMENT_LEN;
 use assay_engine::memory::{MemoryTree, Region};
 use assay_engine::{Hash, Program};
 use assay_service::{ParamsRef, Refusal, Reply, Source, Work};
@@ -96,7 +96,6 @@ impl Library {
 
     /// Keeps a program.
     pub fn put_program(&self, code: Vec<u8>) -> Result<(), StoreError> {
-        debug_assert!(code.len() <= MAX_PROGRAM_LEN);
         let program = Program::new(code)?;
         let folder = self.folder.join("programs");
         let mut kept = files(&folder)?;
@@ -228,19 +227,15 @@ impl Library {
     fn set(&self, params: ParamsRef, stage: Stage) {
         let mut stages = self.stages();
         stages.insert(params, stage);
-        // What was used last stays, however large it is.
-        let in_memory = |stages: &HashMap<ParamsRef, Stage>| {
-            let ready = stages.iter().filter_map(|(params, stage)| match stage {
-                Stage::Ready { used, .. } => Some((*used, *params)),
-                _ => None,
-            });
-            let mut ready = ready.collect::<Vec<_>>();
-            ready.sort();
-            ready
-        };
-        let ready = in_memory(&stages);
+        let ready = stages.iter().filter_map(|(params, stage)| match stage {
+            Stage::Ready { used, .. } => Some((*used, *params)),
+            _ => None,
+        });
+        let mut ready = ready.collect::<Vec<_>>();
+        ready.sort();
         let mut total = ready.iter().map(|(_, params)| params.len).sum::<u64>();
-        for (_, oldest) in ready.iter().rev().skip(1).rev() {
+        // What was used last stays, however large it is.
+        for (_, oldest) in ready.split_last().map_or(&[][..], |(_, older)| older) {
             if total > self.limits.memory {
                 stages.remove(oldest);
                 total -= oldest.len;

@@ -1,6 +1,7 @@
 //! Runs, one after the other on each of some threads. A run that was asked for twice runs once.
 
 use std::collections::HashMap;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -59,6 +60,8 @@ enum Stage {
 
 struct Entry {
     stage: Stage,
+    since: Instant,
+    /// When somebody asked last.
     asked: Instant,
 }
 
@@ -132,8 +135,13 @@ impl Runs {
         let mut entries = self.entries();
         if let (Some(job), false) = (job, entries.contains_key(&key)) {
             let stage = Stage::Queued(Box::new(job));
-            let asked = Instant::now();
-            entries.insert(key, Entry { stage, asked });
+            let now = Instant::now();
+            let entry = Entry {
+                stage,
+                since: now,
+                asked: now,
+            };
+            entries.insert(key, entry);
             forget_oldest(&mut entries);
             self.changed.notify_all();
         }
@@ -171,7 +179,7 @@ impl Runs {
             let queued = entries
                 .iter_mut()
                 .filter(|(_, entry)| matches!(entry.stage, Stage::Queued(_)));
-            let first = queued.min_by_key(|(_, entry)| entry.asked);
+            let first = queued.min_by_key(|(_, entry)| entry.since);
             if let Some((key, entry)) = first {
                 if let Stage::Queued(job) = std::mem::replace(&mut entry.stage, Stage::Running(0)) {
                     break (*key, job);
@@ -180,7 +188,9 @@ impl Runs {
             entries = self.changed.wait(entries).unwrap_or_else(PoisonError::into_inner);
         };
         drop(entries);
-        let found = self.run(&key, *job);
+        let run = AssertUnwindSafe(|| self.run(&key, *job));
+        // A thread that goes down would leave those that ask waiting.
+        let found = catch_unwind(run).unwrap_or(Some(Err(Refusal::Failed)));
         let mut entries = self.entries();
         match found {
             Some(found) => {

@@ -56,13 +56,15 @@ pub(crate) enum Reason {
     ServerStatus(u16),
     /// What the compute server answers does not hold.
     ServerWrong,
+    /// The compute server does not have the params yet.
+    ServerFetching,
     /// The compute server cannot do it.
     ServerRefused(Refusal),
 }
 
 impl Reason {
-    /// Whether another try may go well, without anything that the operator does.
-    pub fn may_pass(self) -> bool {
+    /// Whether the compute server is in trouble that may pass.
+    pub fn is_trouble(self) -> bool {
         matches!(self, Self::ServerAway | Self::ServerStatus(_) | Self::ServerWrong)
     }
 }
@@ -117,6 +119,7 @@ impl fmt::Display for Reason {
             Self::ServerStatus(401) => f.write_str("the compute server has another token (start `assay serve --node` anew)"),
             Self::ServerStatus(code) => write!(f, "the compute server answers with the HTTP status {code}"),
             Self::ServerWrong => f.write_str("what the compute server answers does not hold"),
+            Self::ServerFetching => f.write_str("the compute server fetches its params, it waits"),
             Self::ServerRefused(refusal) => write!(f, "the compute server refuses: {refusal}"),
             Self::LockLost => f.write_str("this worker was suspended, another one goes on"),
         }

@@ -10,7 +10,7 @@ use crate::{
 use alloc::{string::String, vec, vec::Vec};
 use assay_primitives::ParamsId;
 use assay_service::{
-    authorization, segment_path, Ask, Reply, ASK_PATH, MAX_REPLY_LEN, PROGRAM_PATH, SERVER_KEY,
+    authorization, segment_path, Ask, Reply, Work, ASK_PATH, MAX_REPLY_LEN, PROGRAM_PATH, SERVER_KEY,
 };
 use codec::{Decode, Encode};
 use sp_core::{
@@ -56,6 +56,7 @@ impl Server {
                     self.put(PROGRAM_PATH, &code.ok_or(Reason::ProgramNotFound)?, end)?;
                 }
                 Reply::SendSegments(first) => self.send_segments(ask, params, first, end, &mut alive)?,
+                Reply::Working(Work::Fetching(_)) => return Err(Reason::ServerFetching),
                 Reply::Working(_) => return Ok(Outcome::Later),
                 Reply::Refused(refusal) => return Err(Reason::ServerRefused(refusal)),
                 answer => return Ok(Outcome::Done(answer)),

@@ -152,10 +152,12 @@ impl<T: Config> Task<T> {
             }
             Err(reason @ (Reason::NoSlot | Reason::LockLost)) => Err(reason),
             Err(reason) => {
-                server.note(Some(reason).filter(|reason| reason.may_pass()));
-                match version.params {
-                    Some(_) => Ok(None),
-                    None => Err(reason),
+                server.note(Some(reason).filter(|reason| reason.is_trouble()));
+                match (version.params, reason) {
+                    (None, _) => Err(reason),
+                    // From its own disk.
+                    (Some(_), Reason::ServerFetching) => Ok(Some(Outcome::Later)),
+                    (Some(_), _) => Ok(None),
                 }
             }
         }

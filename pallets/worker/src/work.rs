@@ -34,7 +34,8 @@ impl<T: Config> Assigned<T> {
     /// Whether the job is to be given back: this node does not get the params, or not in time.
     fn is_hopeless(&self, reason: Reason) -> bool {
         let never = matches!(reason, Reason::ParamsExternal | Reason::ServerRefused(_));
-        self.is_external && (never || (self.is_late && reason.may_pass()))
+        let not_yet = reason.is_trouble() || reason == Reason::ServerFetching;
+        self.is_external && (never || (self.is_late && not_yet))
     }
 }
 
