@@ -239,7 +239,8 @@ fn answer_that_does_not_hold_is_not_signed_and_the_worker_runs_by_itself() {
         }
         _ => unreachable!(),
     };
-    let answers: [(&str, fn(&Ask) -> Reply); 3] = [
+    type Answer = fn(&Ask) -> Reply;
+    let answers: [(&str, Answer); 3] = [
         ("a claim for another job", other_job),
         ("the state hashes", |ask| {
             honest(
@@ -288,7 +289,8 @@ fn trace_that_is_not_the_claims_is_not_kept_and_nothing_is_claimed_by_it() {
 
 #[test]
 fn malformed_and_refused_responses_leave_the_run_to_the_worker() {
-    let responses: [(&str, fn() -> HttpResponse); 5] = [
+    type Response = fn() -> HttpResponse;
+    let responses: [(&str, Response); 5] = [
         ("does not hold", || Some((OK, vec![]))),
         ("does not hold", || Some((OK, vec![0xff; 100]))),
         ("does not hold", || Some((OK, vec![1; 10 << 20]))),
