@@ -284,6 +284,11 @@ fn wrong_segments_are_refused_and_may_be_sent_anew() {
         }
         let reply = service.answer(ask(&code, &params, Question::States));
         assert_eq!(reply, Reply::Refused(Refusal::WrongParams));
+        // Nor does it matter when it is sent once more.
+        service
+            .library
+            .put_segment(reference(&params), 1, &wrong[SEGMENT_LEN..])
+            .unwrap();
     }
     let service = service(&folder);
     let first = &params[..SEGMENT_LEN];

@@ -254,7 +254,7 @@ impl Library {
         let mut stages = self.stages();
         let next = match stages.get(&params) {
             Some(Stage::Sending(next)) if index <= *next => *next,
-            Some(Stage::Ready { .. } | Stage::Coming(_)) => return Ok(()),
+            Some(Stage::Ready { .. } | Stage::Coming(_) | Stage::Failed { .. }) => return Ok(()),
             _ => return Err(StoreError::NotAwaited),
         };
         if index < next {
