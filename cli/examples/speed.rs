@@ -38,16 +38,14 @@ enum Way {
 }
 
 fn run(stepper: &dyn Stepper, mut machine: Machine, way: Way) -> Result<(), ExecutorError> {
-    let tracer = matches!(way, Way::TracedBeside).then(Tracer::start);
+    let tracer = Tracer::start(matches!(way, Way::TracedBeside));
     while stepper.step(&mut machine)?.is_some() {
         if let Way::Traced = way {
             std::hint::black_box(machine.state_hash());
         }
-        if let Some(tracer) = &tracer {
-            tracer.add(&machine);
-        }
+        tracer.add(&machine);
     }
-    std::hint::black_box(tracer.map(Tracer::finish));
+    std::hint::black_box(tracer.finish());
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use assay_engine::executor::{ExecutorError, JitExecutor, StepRun};
 use assay_engine::{Executor, Machine, Program, WasmiExecutor};
 
-use crate::native::NativeExecutor;
+use crate::native::{has_twin, NativeExecutor};
 
 /// A way to run steps. All of them come to the same states.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -38,6 +38,14 @@ impl<E: Executor> Stepper for Loaded<E> {
 impl ExecutorKind {
     /// All of them, the authority first.
     pub const ALL: [Self; 3] = [Self::Wasmi, Self::Jit, Self::Native];
+
+    /// The one that runs a program in the least time.
+    pub fn fastest(program: &Program) -> Self {
+        match has_twin(program) {
+            true => Self::Native,
+            false => Self::Jit,
+        }
+    }
 
     /// Compiles a program.
     pub fn load(self, program: &Program) -> Result<Box<dyn Stepper>, ExecutorError> {

@@ -129,7 +129,7 @@ impl<'a> Runner<'a> {
         Run {
             runner: self,
             machine: Machine::new(&self.package.params, input),
-            written: HashSet::new(),
+            written: Written::default(),
             written_max: WRITTEN_MAX,
             fuel: 0,
             greatest_fuel: 0,
@@ -143,7 +143,7 @@ impl<'a> Runner<'a> {
 pub struct Run<'a> {
     runner: &'a Runner<'a>,
     machine: Machine,
-    written: HashSet<u32>,
+    written: Written,
     written_max: usize,
     fuel: u64,
     greatest_fuel: u64,
@@ -183,18 +183,12 @@ impl Run<'_> {
 
     /// Runs all steps that are left. With `traced`, also gives the hashes of the state before them and after each.
     pub fn to_end(mut self, traced: bool) -> Result<(Answer, Vec<Hash>), RunError> {
-        let tracer = traced.then(Tracer::start);
-        let note = |machine: &Machine| {
-            if let Some(tracer) = &tracer {
-                tracer.add(machine);
-            }
-        };
-        note(&self.machine);
+        let tracer = Tracer::start(traced);
+        tracer.add(&self.machine);
         while self.step()?.is_some() {
-            note(&self.machine);
+            tracer.add(&self.machine);
         }
-        let answer = self.finish()?;
-        Ok((answer, tracer.map(Tracer::finish).unwrap_or_default()))
+        Ok((self.finish()?, tracer.finish()))
     }
 
     /// What the run gave.
@@ -229,14 +223,25 @@ impl Run<'_> {
             }
             None => self.uncounted += 1,
         }
-        if let StepEnd::Continue { writes, .. } = &run.end {
-            self.written.extend(writes.keys().copied());
-        }
         let steps = self.machine.steps();
         self.progress.show(steps);
-        match self.written.len() * CHUNK_LEN > self.written_max {
+        match self.written.add(run) > self.written_max {
             true => Err(RunError::MemoryExceeded(steps.saturating_sub(1))),
             false => Ok(()),
         }
+    }
+}
+
+/// The chunks that a run has written.
+#[derive(Debug, Default)]
+pub(crate) struct Written(HashSet<u32>);
+
+impl Written {
+    /// Counts what a step wrote. Returns the bytes of all chunks so far.
+    pub fn add(&mut self, run: &StepRun) -> usize {
+        if let StepEnd::Continue { writes, .. } = &run.end {
+            self.0.extend(writes.keys().copied());
+        }
+        self.0.len() * CHUNK_LEN
     }
 }

@@ -418,12 +418,12 @@ const DEPTH: usize = 5;
 const COLUMNS_MAX: u32 = 1024;
 
 fn matmul(op: &MatMul) -> Option<Grid> {
-    let [rows, columns, _] = [ROWS, COLUMNS, DEPTH].map(|axis| op.dims[axis]);
+    let [rows, columns, depth] = [ROWS, COLUMNS, DEPTH].map(|axis| op.dims[axis]);
     // Of all tiles with the whole depth those that take least effort: for each number of columns the most rows that fit.
     let mut best: Option<(u64, Lengths)> = None;
     for width in (BLOCK as u32..=columns.next_multiple_of(BLOCK as u32).min(COLUMNS_MAX)).step_by(BLOCK) {
         let width = width.min(columns);
-        let tile = |rows: u32| [1, 1, 1, rows, width, op.dims[DEPTH]].map(u64::from);
+        let tile = |rows: u32| [1, 1, 1, rows, width, depth].map(u64::from);
         let Some(most) = greatest(rows, |rows| matmul_cost(op, &tile(rows)).fits()) else {
             continue;
         };

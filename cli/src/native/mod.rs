@@ -76,7 +76,7 @@ impl Executor for NativeExecutor {
     fn load(&self, program: &Program) -> Result<NativeModule, ExecutorError> {
         Ok(NativeModule {
             interpreted: self.interpreter.load(program)?,
-            has_twin: program.code() == NETWORK_PROGRAM,
+            has_twin: has_twin(program),
         })
     }
 
@@ -88,6 +88,11 @@ impl Executor for NativeExecutor {
         }
         self.interpreter.run_step(&module.interpreted, start)
     }
+}
+
+/// Whether a program is the one whose source is a part of this tool.
+pub fn has_twin(program: &Program) -> bool {
+    program.code() == NETWORK_PROGRAM
 }
 
 /// What a plan says of a step.

@@ -76,35 +76,12 @@ pub fn agent() -> Agent {
 }
 
 impl Fetch<'_> {
-    /// Fetches the params from one of the locations, tried in their order. Returns whether the file is there; `is_right` says whether
-    /// the file of a download that could not be checked on the way holds them.
-    pub fn run(&self, locations: &[String], is_right: impl Fn(&Path) -> bool) -> bool {
-        let agent = agent();
-        locations.iter().any(|location| {
-            say(&format!(
-                "fetching {} bytes of params from {location}",
-                self.params.len
-            ));
-            match self.run_at(&agent, location, &is_right) {
-                Ok(true) => true,
-                Ok(false) => {
-                    say(&format!("{location}: the bytes there have another root"));
-                    false
-                }
-                Err(error) => {
-                    say(&format!("{location}: {error}"));
-                    false
-                }
-            }
-        })
-    }
-
-    fn run_at(
-        &self,
-        agent: &Agent,
-        location: &str,
-        is_right: &impl Fn(&Path) -> bool,
-    ) -> Result<bool, FetchError> {
+    /// Fetches the params from a location. Without a list of hashes nobody has checked yet what is in the file then.
+    pub fn download(&self, agent: &Agent, location: &str) -> Result<(), FetchError> {
+        say(&format!(
+            "fetching {} bytes of params from {location}",
+            self.params.len
+        ));
         if !["http://", "https://"]
             .iter()
             .any(|scheme| location.starts_with(scheme))
@@ -113,12 +90,12 @@ impl Fetch<'_> {
         }
         let hashes = self.hashes(agent, location)?;
         let part = match hashes {
-            Some(_) => self.beside("part"),
+            Some(_) => beside(self.file, "part"),
             // Bytes that nobody has checked do not go on elsewhere.
-            None => self.beside(&format!(
-                "{}.part",
-                &Hex::of(location.as_bytes()).to_string()[2..18]
-            )),
+            None => beside(
+                self.file,
+                &format!("{}.part", &Hex::of(location.as_bytes()).to_string()[2..18]),
+            ),
         };
         let mut sink = Sink::open(&part, self.params.len, hashes)?;
         while sink.len < self.params.len {
@@ -132,30 +109,18 @@ impl Fetch<'_> {
                 _ => {}
             }
         }
-        let is_checked = sink.hashes.is_some();
         sink.file
             .into_inner()
             .map_err(|error| error.into_error())?
             .sync_all()?;
-        if !is_checked && !is_right(&part) {
-            std::fs::remove_file(&part)?;
-            return Ok(false);
-        }
         std::fs::rename(&part, self.file)?;
-        let _ = std::fs::remove_file(self.beside("hashes"));
-        Ok(true)
-    }
-
-    fn beside(&self, extension: &str) -> PathBuf {
-        let mut name = self.file.as_os_str().to_owned();
-        name.push(".");
-        name.push(extension);
-        name.into()
+        let _ = std::fs::remove_file(beside(self.file, "hashes"));
+        Ok(())
     }
 
     /// The hashes of the chunks, where the list is at the location. Kept, for those who go on later.
     fn hashes(&self, agent: &Agent, location: &str) -> Result<Option<Vec<Hash>>, FetchError> {
-        let kept = self.beside("hashes");
+        let kept = beside(self.file, "hashes");
         if let Some(hashes) = std::fs::read(&kept)
             .ok()
             .and_then(|bytes| self.right_hashes(&bytes))
@@ -232,6 +197,14 @@ impl Fetch<'_> {
         }
         Ok(())
     }
+}
+
+/// The file's name with another extension behind it.
+pub fn beside(file: &Path, extension: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".");
+    name.push(extension);
+    name.into()
 }
 
 /// Reads until the buffer is full, or nothing comes any more.

@@ -13,7 +13,7 @@ use assay_engine::memory::{MemoryTree, Region};
 use assay_engine::{Hash, Program};
 use assay_service::{ParamsRef, Refusal, Reply, Source, Work};
 
-use super::fetch::Fetch;
+use super::fetch::{agent, beside, Fetch};
 use super::say;
 use crate::package::Hash as Hex;
 
@@ -185,17 +185,7 @@ impl Library {
                     file: &file,
                     progress: bytes,
                 };
-                let is_right = |path: &Path| load(path, params).is_ok_and(|tree| tree.is_some());
-                if !fetch.run(locations, is_right) {
-                    say(&format!("params {}: no location has them", Hex(params.root)));
-                    return Ok(failed(Refusal::NoParams));
-                }
-                say(&format!(
-                    "params {}: all {} bytes are there",
-                    Hex(params.root),
-                    params.len
-                ));
-                Ok(load(&file, params)?.map_or_else(|| failed(Refusal::NoParams), ready))
+                fetched(&fetch, locations)
             }
         }
     }
@@ -295,6 +285,28 @@ impl Library {
     }
 }
 
+/// Gets params from the first location that has them.
+fn fetched(fetch: &Fetch, locations: &[String]) -> io::Result<Stage> {
+    let (agent, params) = (agent(), fetch.params);
+    for location in locations {
+        if let Err(error) = fetch.download(&agent, location) {
+            say(&format!("{location}: {error}"));
+        } else if let Some(tree) = load(fetch.file, params)? {
+            say(&format!(
+                "params {}: all {} bytes are there",
+                Hex(params.root),
+                params.len
+            ));
+            return Ok(ready(tree));
+        } else {
+            say(&format!("{location}: the bytes there have another root"));
+            std::fs::remove_file(fetch.file)?;
+        }
+    }
+    say(&format!("params {}: no location has them", Hex(params.root)));
+    Ok(failed(Refusal::NoParams))
+}
+
 fn ready(tree: MemoryTree) -> Stage {
     Stage::Ready {
         tree,
@@ -311,9 +323,7 @@ fn failed(refusal: Refusal) -> Stage {
 
 /// The file of params that a node sends, until they are all there.
 fn part(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".sent");
-    name.into()
+    beside(file, "sent")
 }
 
 /// Whole segments in the file.

@@ -6,18 +6,17 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use assay_engine::claim::Claim;
-use assay_engine::executor::{ExecutorError, StepEnd, StepRun};
+use assay_engine::executor::ExecutorError;
 use assay_engine::fraud::FraudProof;
-use assay_engine::limits::CHUNK_LEN;
-use assay_engine::memory::MemoryTree;
+use assay_engine::memory::{pieces, MemoryTree, Region};
 use assay_engine::trace::TraceId;
 use assay_engine::{Executor, Hash, Machine, Program, Status, WasmiExecutor};
 use assay_service::{Refusal, Reply, Work, MAX_STEPS};
 
 use super::say;
 use crate::executors::{ExecutorKind, Stepper};
+use crate::run::Written;
 use crate::trace::Tracer;
-use crate::NETWORK_PROGRAM;
 
 /// A run about which nobody has asked for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -210,10 +209,7 @@ impl Runs {
         let begin = Instant::now();
         let kind = self
             .executor
-            .unwrap_or(match job.program.code() == NETWORK_PROGRAM {
-                true => ExecutorKind::Native,
-                false => ExecutorKind::Jit,
-            });
+            .unwrap_or_else(|| ExecutorKind::fastest(&job.program));
         let name = &crate::package::Hash(key.0).to_string()[..10];
         let found = match kind.load(&job.program) {
             Ok(stepper) => self.trace(key, job, &*stepper)?,
@@ -242,15 +238,10 @@ impl Runs {
         let program = job.program.clone();
         let max_steps = job.max_steps;
         let mut machine = Machine::with_params(job.params, job.params_len, &job.input);
-        let tracer = key.1.is_none().then(Tracer::start);
-        let note = |machine: &Machine| {
-            if let Some(tracer) = &tracer {
-                tracer.add(machine);
-            }
-        };
-        note(&machine);
+        let tracer = Tracer::start(key.1.is_none());
+        tracer.add(&machine);
         let end = key.1.unwrap_or(max_steps).min(max_steps);
-        let mut written = std::collections::HashSet::new();
+        let mut written = Written::default();
         while machine.status() == Status::Running && machine.steps() < end {
             if machine.steps() == MAX_STEPS {
                 return Some(Err(Refusal::TooLong));
@@ -258,21 +249,21 @@ impl Runs {
             if machine.steps().is_multiple_of(STEPS_BETWEEN) && !self.goes_on(key, machine.steps()) {
                 return None;
             }
-            match stepper.step(&mut machine) {
-                Ok(Some(run)) => count(&run, &mut written),
+            let run = match stepper.step(&mut machine) {
+                Ok(Some(run)) => run,
                 Ok(None) => break,
                 Err(ExecutorError::BadModule) => return Some(Err(Refusal::BadProgram)),
                 Err(ExecutorError::Pruned) => return Some(Err(Refusal::NoParams)),
-            }
-            if written.len() * CHUNK_LEN > self.written_max {
+            };
+            if written.add(&run) > self.written_max {
                 return Some(Err(Refusal::TooLarge));
             }
-            note(&machine);
+            tracer.add(&machine);
         }
-        Some(match (key.1, tracer) {
-            (Some(step), _) => witness(machine, step, &program),
-            (None, tracer) => last_of(&mut machine).map(|last| Found::Trace {
-                states: tracer.map(Tracer::finish).unwrap_or_default(),
+        Some(match key.1 {
+            Some(step) => witness(machine, step, &program),
+            None => last_of(&mut machine).map(|last| Found::Trace {
+                states: tracer.finish(),
                 last,
             }),
         })
@@ -290,31 +281,17 @@ impl Runs {
     }
 }
 
-fn count(run: &StepRun, written: &mut std::collections::HashSet<u32>) {
-    if let StepEnd::Continue { writes, .. } = &run.end {
-        written.extend(writes.keys().copied());
-    }
-}
-
 /// What a claim takes of a machine that has ended. What it computed with goes.
 fn last_of(machine: &mut Machine) -> Result<Box<Machine>, Refusal> {
     let state = machine.state();
-    let any = TraceId {
-        author: [0; 32],
-        job: 0,
+    let output_len = match state.status {
+        Status::Halted { output_len } => output_len as usize,
+        _ => 0,
     };
-    let output = match state.status {
-        // A claim of as many states as it says has the output's proof.
-        Status::Halted { .. } => {
-            let states = vec![Hash::default(); machine.steps() as usize + 1];
-            Claim::new(any, &states, machine).ok_or(Refusal::TooLong)?.output
-        }
-        _ => machine
-            .memory()
-            .prove(&Default::default())
-            .map_err(|_| Refusal::NoParams)?,
-    };
-    let memory = output.into_tree().map_err(|_| Refusal::NoParams)?;
+    let output = pieces(Region::Output.start(), output_len).map(|piece| piece.chunk);
+    let proof = machine.memory().prove(&output.collect());
+    let proof = proof.map_err(|_| Refusal::NoParams)?;
+    let memory = proof.into_tree().map_err(|_| Refusal::NoParams)?;
     Ok(Box::new(Machine::resume(&state, memory, machine.steps())))
 }
 
