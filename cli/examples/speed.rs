@@ -1,8 +1,8 @@
 //! How long a run takes, by each executor, and what its trace costs.
 //!
 //! `cargo run --release --example speed [PACKAGE ..]` in `cli/`; without packages, of the digits models. Inputs are zeros.
-//! Each time is the shortest of several runs, by turns: without the trace, with it by one thread, and with it beside the run. With `--json`, milliseconds
-//! as JSON. With `--native`, by the native twin alone.
+//! Each time is the shortest of several runs, by turns: without the trace and with it by one thread, and with it on all cores.
+//! With `--json`, milliseconds as JSON. With `--native`, by the native twin alone.
 
 use std::error::Error;
 use std::path::Path;
@@ -15,6 +15,10 @@ use assay_cli::package::Package;
 use assay_cli::trace::Tracer;
 use assay_engine::executor::ExecutorError;
 use assay_engine::{Machine, Program};
+
+/// As in the tool itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const DIGITS: [&str; 3] = ["mlp", "cnn", "cnn-int8"];
 /// Runs take at least so long together, but there are not more than [`RUNS`] and not fewer than 2.
@@ -34,11 +38,11 @@ struct Times {
 enum Way {
     Plain,
     Traced,
-    TracedBeside,
+    OnAllCores,
 }
 
 fn run(stepper: &dyn Stepper, mut machine: Machine, way: Way) -> Result<(), ExecutorError> {
-    let tracer = Tracer::start(matches!(way, Way::TracedBeside));
+    let tracer = Tracer::start(matches!(way, Way::OnAllCores));
     while stepper.step(&mut machine)?.is_some() {
         if let Way::Traced = way {
             std::hint::black_box(machine.state_hash());
@@ -58,21 +62,27 @@ fn measure(name: &str, package: &Package, kinds: &[ExecutorKind]) -> Result<Time
     start.state_hash();
     let mut executors = Vec::new();
     for kind in kinds.iter().copied() {
-        let stepper = kind
-            .load(&program)
-            .map_err(|error| format!("{kind}: {error:?}"))?;
+        let load = |threads| {
+            kind.load_for(&program, threads)
+                .map_err(|error| format!("{kind}: {error:?}"))
+        };
+        let (one, all) = (load(1)?, load(std::thread::available_parallelism()?.get())?);
         let mut best = [f64::MAX; 3];
         let clock = Instant::now();
         for round in 0..RUNS {
             if round >= 2 && clock.elapsed() > LONG {
                 break;
             }
-            for (way, best) in [Way::Plain, Way::Traced, Way::TracedBeside]
+            for (way, best) in [Way::Plain, Way::Traced, Way::OnAllCores]
                 .into_iter()
                 .zip(&mut best)
             {
+                let stepper = match way {
+                    Way::OnAllCores => &all,
+                    _ => &one,
+                };
                 let clock = Instant::now();
-                run(&*stepper, start.clone(), way).map_err(|error| format!("{kind}: {error:?}"))?;
+                run(&**stepper, start.clone(), way).map_err(|error| format!("{kind}: {error:?}"))?;
                 *best = best.min(clock.elapsed().as_secs_f64() * 1e3);
             }
         }

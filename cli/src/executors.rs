@@ -47,12 +47,17 @@ impl ExecutorKind {
         }
     }
 
-    /// Compiles a program.
+    /// Compiles a program. The twin computes on all cores.
     pub fn load(self, program: &Program) -> Result<Box<dyn Stepper>, ExecutorError> {
+        self.load_for(program, rayon::current_num_threads())
+    }
+
+    /// Compiles a program. The twin computes on up to `threads` threads, the others on one.
+    pub fn load_for(self, program: &Program, threads: usize) -> Result<Box<dyn Stepper>, ExecutorError> {
         match self {
             Self::Wasmi => loaded(WasmiExecutor::new(), program),
             Self::Jit => loaded(JitExecutor::new()?, program),
-            Self::Native => loaded(NativeExecutor::new(), program),
+            Self::Native => loaded(NativeExecutor::new(threads), program),
         }
     }
 }

@@ -19,9 +19,9 @@ struct Pair {
 }
 
 impl Pair {
-    fn new() -> Self {
+    fn new(threads: usize) -> Self {
         let program = Program::new(assay_cli::NETWORK_PROGRAM.to_vec()).unwrap();
-        let (wasmi, native) = (WasmiExecutor::new(), NativeExecutor::new());
+        let (wasmi, native) = (WasmiExecutor::new(), NativeExecutor::new(threads));
         let modules = (wasmi.load(&program).unwrap(), native.load(&program).unwrap());
         Self {
             wasmi: (wasmi, modules.0),
@@ -65,7 +65,7 @@ fn zeros(package: &Package) -> Vec<u8> {
 #[test]
 fn the_twin_runs_every_step_of_the_tests_models() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
-    let pair = Pair::new();
+    let pairs = [1, 4].map(Pair::new);
     let (mut models, mut steps, mut own) = (0, 0, 0);
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -74,10 +74,13 @@ fn the_twin_runs_every_step_of_the_tests_models() {
         }
         let onnx = std::fs::read(path.with_extension("onnx")).unwrap();
         let package = package_model(&onnx, "model").unwrap();
-        let (all, natively) = pair.run(&package.params, &std::fs::read(&path).unwrap(), usize::MAX);
+        let input = std::fs::read(&path).unwrap();
+        for pair in &pairs {
+            let (all, natively) = pair.run(&package.params, &input, usize::MAX);
+            steps += all;
+            own += natively;
+        }
         models += 1;
-        steps += all;
-        own += natively;
     }
     assert!(
         models >= 100 && own == steps,
@@ -89,7 +92,7 @@ fn the_twin_runs_every_step_of_the_tests_models() {
 fn a_step_that_stores_a_nan_is_the_interpreters() {
     let onnx = Model::of(&[4]).node("Sqrt", &["x"], "y").bytes();
     let package = package_model(&onnx, "nan").unwrap();
-    let pair = Pair::new();
+    let pair = Pair::new(1);
     let (steps, own) = pair.run(&package.params, &zeros(&package), usize::MAX);
     assert_eq!(own, steps);
     let negative: Vec<u8> = [-1.0_f32; 4]
@@ -115,11 +118,40 @@ fn a_step_that_takes_too_much_is_the_interpreters() {
     let header = Header::decode(&params).unwrap();
     let end_of_first_box = header.steps_offset as usize + 8 + 24 + 20;
     params[end_of_first_box..end_of_first_box + 4].copy_from_slice(&16_000_u32.to_le_bytes());
-    let pair = Pair::new();
+    let pair = Pair::new(1);
     assert_eq!(pair.run(&params, &zeros(&package), 1), (1, 0));
     let mut machine = Machine::new(&params, &zeros(&package));
     let run = machine.step(&pair.native.0, &pair.native.1).unwrap().unwrap();
     assert!(matches!(run.end, StepEnd::Trapped(_)), "{:?}", run.end);
+}
+
+#[test]
+fn a_tile_that_reads_what_the_one_before_it_wrote_runs_when_its_turn_comes() {
+    let onnx = Model::of(&[125, 128])
+        .floats("c", &[4, 1, 1], &[0.1, 0.2, 0.3, 0.4])
+        .node("Add", &["x", "c"], "a")
+        .node("Softmax", &["a"], "b")
+        .node("Exp", &["b"], "d")
+        .node("ReduceMax", &["d"], "y")
+        .bytes();
+    let package = package_model(&onnx, "independent").unwrap();
+    let mut params = package.params.clone();
+    let header = Header::decode(&params).unwrap();
+    let steps = (0..header.steps as usize).map(|step| header.steps_offset as usize + step * Step::LEN);
+    let exp = 2;
+    let of_exp = steps.filter(|at| Step::get(&params[*at..]).unwrap().op == exp);
+    assert!(of_exp.count() > 2);
+    // It writes a hundred elements behind where it reads.
+    let at = header.ops_offset as usize + exp as usize * Op::LEN;
+    let Op::Elementwise(mut op) = Op::decode(&params[at..at + Op::LEN]).unwrap() else {
+        panic!("another operator");
+    };
+    op.out.address = op.inputs[0].address + 400;
+    params[at..at + Op::LEN].copy_from_slice(&Op::Elementwise(op).encode());
+    for threads in [1, 2, 4] {
+        let (steps, own) = Pair::new(threads).run(&params, &zeros(&package), usize::MAX);
+        assert_eq!((steps, own), (header.steps as usize, header.steps as usize));
+    }
 }
 
 /// Plans of several operators.
@@ -158,9 +190,9 @@ proptest! {
         float in -3.0_f32..3.0,
     ) {
         thread_local! {
-            static PLANS: (Pair, Vec<Package>) = (Pair::new(), plans());
+            static PLANS: ([Pair; 2], Vec<Package>) = ([1, 3].map(Pair::new), plans());
         }
-        PLANS.with(|(pair, packages)| {
+        PLANS.with(|(pairs, packages)| {
             let package = &packages[plan];
             let mut params = package.params.clone();
             let header = Header::decode(&params).unwrap();
@@ -175,7 +207,9 @@ proptest! {
             let input: Vec<u8> = (0..zeros(package).len() / 4)
                 .flat_map(|i| (float * i as f32).to_le_bytes())
                 .collect();
-            pair.run(&params, &input, 8);
+            for pair in pairs {
+                pair.run(&params, &input, 8);
+            }
         });
     }
 }

@@ -5,52 +5,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use assay_engine::executor::{StepStart, Writes};
 use assay_engine::limits::SEGMENT_LEVELS;
 use assay_engine::limits::{CHUNK_LEN, MAX_CHUNKS_READ, MAX_CHUNKS_WRITTEN};
-use assay_engine::memory::{pieces, Chunk, MemoryTree, Region, Segment};
+use assay_engine::memory::{pieces, Chunk, MemoryTree, Piece, Region, Segment};
 use assay_network::Memory;
 
 /// Segments at hand.
 const SEGMENTS: usize = 16;
 
-/// The machine's memory during a step, and what the step does to it.
-pub struct View<'a> {
+/// Finds chunks of a memory, with the last segments at hand.
+struct Chunks<'a> {
     memory: &'a MemoryTree,
-    /// Segments that were read last, by their numbers.
+    /// Segments by their numbers.
     segments: [Option<(u32, Segment<'a>)>; SEGMENTS],
-    input_len: u64,
-    /// Whether what is written is f32.
-    floats: bool,
-    /// The chunks that were read, some more than once.
-    read: Vec<u32>,
-    writes: Writes,
-    /// Whether something happened of which only the interpreter can say what comes of it.
-    failed: bool,
 }
 
-impl<'a> View<'a> {
-    pub fn new(start: &StepStart<'a>, floats: bool) -> Self {
+impl<'a> Chunks<'a> {
+    fn of(memory: &'a MemoryTree) -> Self {
         Self {
-            memory: start.memory,
+            memory,
             segments: [None; SEGMENTS],
-            input_len: start.input_len,
-            floats,
-            read: Vec::new(),
-            writes: BTreeMap::new(),
-            failed: false,
         }
     }
 
-    /// The chunks that were read or written, and what was written. `None` if the interpreter must run the step.
-    pub fn finish(self) -> Option<(BTreeSet<u32>, Writes)> {
-        let mut touched = BTreeSet::from_iter(self.read);
-        if self.failed || touched.len() > MAX_CHUNKS_READ {
-            return None;
-        }
-        touched.extend(self.writes.keys());
-        Some((touched, self.writes))
-    }
-
-    /// A chunk as it is before the step; the inner `None` is a chunk of zeros.
-    fn chunk(&mut self, index: u32) -> Option<Option<&'a Chunk>> {
+    /// A chunk; the inner `None` is one of zeros.
+    fn get(&mut self, index: u32) -> Option<Option<&'a Chunk>> {
         let number = index >> SEGMENT_LEVELS;
         let place = self.segments.get_mut(number as usize % SEGMENTS)?;
         let segment = match place {
@@ -59,11 +36,111 @@ impl<'a> View<'a> {
         };
         segment.chunk(index).ok()
     }
+}
 
-    fn note_read(&mut self, chunk: u32) {
-        if self.read.last() != Some(&chunk) {
-            self.read.push(chunk);
+/// The bytes that a step read and wrote.
+#[derive(Default)]
+pub struct Touched {
+    read: Vec<Piece>,
+    written: Vec<Piece>,
+}
+
+impl Touched {
+    /// Whether two memories have the same bytes where some were read.
+    pub fn read_alike(&self, a: &MemoryTree, b: &MemoryTree) -> bool {
+        let (mut a, mut b) = (Chunks::of(a), Chunks::of(b));
+        self.read
+            .chunk_by(|one, next| one.chunk == next.chunk)
+            .all(|pieces| {
+                let index = pieces[0].chunk;
+                match (a.get(index), b.get(index)) {
+                    (Some(a), Some(b)) => {
+                        is_same(a, b) || pieces.iter().all(|piece| bytes(a, piece) == bytes(b, piece))
+                    }
+                    _ => false,
+                }
+            })
+    }
+
+    /// What a step writes to the memory `now`, if it writes `writes` to the memory `before` and reads the same from both.
+    pub fn written_over(&self, mut writes: Writes, before: &MemoryTree, now: &MemoryTree) -> Option<Writes> {
+        let (mut before, mut now) = (Chunks::of(before), Chunks::of(now));
+        for pieces in self.written.chunk_by(|one, next| one.chunk == next.chunk) {
+            let index = pieces[0].chunk;
+            let (before, now) = (before.get(index)?, now.get(index)?);
+            if is_same(before, now) {
+                continue;
+            }
+            let written = writes.get_mut(&index)?;
+            let mut chunk = now.copied().unwrap_or([0; CHUNK_LEN]);
+            for Piece { offset, len, .. } in pieces {
+                let range = *offset..offset + len;
+                chunk.get_mut(range.clone())?.copy_from_slice(written.get(range)?);
+            }
+            **written = chunk;
         }
+        Some(writes)
+    }
+}
+
+/// Whether two chunks are one.
+fn is_same(a: Option<&Chunk>, b: Option<&Chunk>) -> bool {
+    a.map(std::ptr::from_ref) == b.map(std::ptr::from_ref)
+}
+
+fn bytes<'a>(chunk: Option<&'a Chunk>, piece: &Piece) -> Option<&'a [u8]> {
+    chunk
+        .unwrap_or(&[0; CHUNK_LEN])
+        .get(piece.offset..piece.offset + piece.len)
+}
+
+/// Adds a piece to others.
+fn note(pieces: &mut Vec<Piece>, piece: Piece) {
+    match pieces.last_mut() {
+        Some(last) if last.chunk == piece.chunk && last.offset + last.len == piece.offset => {
+            last.len += piece.len
+        }
+        _ => pieces.push(piece),
+    }
+}
+
+/// The machine's memory during a step, and what the step does to it.
+pub struct View<'a> {
+    chunks: Chunks<'a>,
+    input_len: u64,
+    /// Whether what is written is f32.
+    floats: bool,
+    touched: Touched,
+    writes: Writes,
+    /// Whether something happened of which only the interpreter can say what comes of it.
+    failed: bool,
+}
+
+impl<'a> View<'a> {
+    pub fn new(start: &StepStart<'a>, floats: bool) -> Self {
+        Self {
+            chunks: Chunks::of(start.memory),
+            input_len: start.input_len,
+            floats,
+            touched: Touched::default(),
+            writes: BTreeMap::new(),
+            failed: false,
+        }
+    }
+
+    /// What was read and written, the chunks of both, and what those hold that were written. `None` if the interpreter must run
+    /// the step.
+    pub fn finish(mut self) -> Option<(Touched, BTreeSet<u32>, Writes)> {
+        for pieces in [&mut self.touched.read, &mut self.touched.written] {
+            pieces.sort_by_key(|piece| piece.chunk);
+        }
+        let read = self.touched.read.iter().map(|piece| piece.chunk);
+        let mut chunks = read.collect::<BTreeSet<_>>();
+        if self.failed || chunks.len() > MAX_CHUNKS_READ {
+            return None;
+        }
+        chunks.extend(self.writes.keys());
+        Some((self.touched, chunks, self.writes))
     }
 
     fn try_lend(&mut self, address: u64, len: usize) -> Option<&'a [u8]> {
@@ -72,8 +149,10 @@ impl<'a> View<'a> {
         if self.failed || self.writes.contains_key(&piece.chunk) {
             return None;
         }
-        self.note_read(piece.chunk);
-        self.chunk(piece.chunk)??.get(piece.offset..piece.offset + len)
+        note(&mut self.touched.read, piece);
+        self.chunks
+            .get(piece.chunk)??
+            .get(piece.offset..piece.offset + len)
     }
 
     fn try_read(&mut self, address: u64, mut target: &mut [u8]) -> Option<()> {
@@ -84,8 +163,8 @@ impl<'a> View<'a> {
             let chunk = match self.writes.get(&piece.chunk) {
                 Some(written) => Some(&**written),
                 None => {
-                    self.note_read(piece.chunk);
-                    self.chunk(piece.chunk)?
+                    note(&mut self.touched.read, piece);
+                    self.chunks.get(piece.chunk)?
                 }
             };
             match chunk {
@@ -103,11 +182,12 @@ impl<'a> View<'a> {
         for piece in pieces(address, source.len()) {
             let (now, later) = source.split_at(piece.len);
             source = later;
+            note(&mut self.touched.written, piece);
             if !self.writes.contains_key(&piece.chunk) {
                 if self.writes.len() == MAX_CHUNKS_WRITTEN {
                     return None;
                 }
-                let before = self.chunk(piece.chunk)?;
+                let before = self.chunks.get(piece.chunk)?;
                 let chunk = before.copied().unwrap_or([0; CHUNK_LEN]);
                 self.writes.insert(piece.chunk, Box::new(chunk));
             }
