@@ -18,8 +18,14 @@ export function connect(url) {
 
 const keyring = new Keyring({ type: 'sr25519' });
 
+/** What tells this process's accounts from those of others, where ASSAY_NEW_ACCOUNTS is set. */
+const SALT = process.env.ASSAY_NEW_ACCOUNTS && `${Date.now()}-${process.pid}`;
+
+/** The secret that is used instead of a well-known one: the same, or one that nobody has used before. Root stays who it is. */
+export const own = (secret) => (SALT && secret !== '//Alice' ? `${secret}//${SALT}` : secret);
+
 /** The account of a secret: `//Alice`, or a mnemonic. */
-export const account = (secret) => keyring.addFromUri(secret);
+export const account = (secret) => keyring.addFromUri(own(secret));
 
 /** Accounts that have funds at genesis. */
 export const [alice, bob, charlie, dave, eve, ferdie] = ['Alice', 'Bob', 'Charlie', 'Dave', 'Eve', 'Ferdie'].map(

@@ -1,7 +1,7 @@
 // What users of the chain do: publish a model, provide compute, request an answer.
 
 import { u8aToHex, u8aWrapBytes } from '@polkadot/util';
-import { account, find, reached, returnedBytes, submit } from './chain.mjs';
+import { account, find, own, reached, returnedBytes, submit } from './chain.mjs';
 import { programHash } from './packages.mjs';
 import { folding } from './programs.mjs';
 import { until } from './wait.mjs';
@@ -102,7 +102,7 @@ export async function workerProof(api, worker, provider) {
  */
 export async function registerProvider(api, provider, { workerSecret, bond, silent = false }) {
   const worker = account(workerSecret);
-  if (!silent) await api.rpc.author.insertKey(WORKER_KEY_TYPE, workerSecret, u8aToHex(worker.publicKey));
+  if (!silent) await api.rpc.author.insertKey(WORKER_KEY_TYPE, own(workerSecret), u8aToHex(worker.publicKey));
   const proof = await workerProof(api, worker, provider);
   await submit(api, api.tx.providers.register(worker.publicKey, bond, proof), provider);
   return worker;

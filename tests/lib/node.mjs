@@ -10,7 +10,8 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from './wait.mjs';
 
-const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'assay');
+/** What the scripts keep between runs. */
+export const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'assay');
 const TARGET = process.env.CARGO_TARGET_DIR ?? join(CACHE, 'target');
 
 /** A folder with all of this project's binaries, if they are not to be those of the target folder. */

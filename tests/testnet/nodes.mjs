@@ -1,0 +1,94 @@
+// The nodes of the test network: their names, their roles, and what they are started with.
+
+import { join } from 'node:path';
+import { base58Encode, ed25519PairFromSeed } from '@polkadot/util-crypto';
+import { hexToU8a, u8aConcat } from '@polkadot/util';
+import { binary } from '../lib/node.mjs';
+import { PARACHAIN, RELAY_CHAIN } from './chains.mjs';
+import { FOLDER, relayBinary } from './folder.mjs';
+
+/** The first port of all. A node has ten: its RPC, its network, its metrics, and the network of its relay chain's client. */
+const FIRST_PORT = Number(process.env.ASSAY_TESTNET_PORT ?? 9900);
+
+const port = (index, offset) => FIRST_PORT + 10 * index + offset;
+
+const NODES = [
+  { name: 'relay-alice', role: 'validator', of: 'relay chain', key: '--alice' },
+  { name: 'relay-bob', role: 'validator', of: 'relay chain', key: '--bob' },
+  { name: 'collator-alice', role: 'collator', of: 'parachain', key: '--alice' },
+  { name: 'collator-bob', role: 'collator', of: 'parachain', key: '--bob' },
+  { name: 'provider-1', role: 'provider', of: 'parachain' },
+  { name: 'provider-2', role: 'provider', of: 'parachain' },
+];
+
+/**
+ * All nodes, in the order in which they are started.
+ * @typedef {{name: string, role: string, of: string, rpcPort: number, metricsPort: number, url: string, folder: string, log: string}} NodeOfNet
+ */
+export const nodes = NODES.map((node, index) => ({
+  ...node,
+  rpcPort: port(index, 4),
+  networkPort: port(index, 3),
+  metricsPort: port(index, 5),
+  relayPort: port(index, 6),
+  url: `ws://127.0.0.1:${port(index, 4)}`,
+  folder: join(FOLDER, node.name),
+  log: join(FOLDER, node.name, 'log'),
+  // A secret that is no secret: the others know the node's address before it runs.
+  networkKey: String(index + 1).padStart(64, '0'),
+}));
+
+const PEER_ID = new Uint8Array([0x00, 0x24, 0x08, 0x01, 0x12, 0x20]);
+
+function address({ networkKey, networkPort }) {
+  const { publicKey } = ed25519PairFromSeed(hexToU8a(`0x${networkKey}`));
+  return `/ip4/127.0.0.1/tcp/${networkPort}/p2p/${base58Encode(u8aConcat(PEER_ID, publicKey))}`;
+}
+
+const others = (node) => nodes.filter((other) => other.of === node.of && other !== node);
+
+/** The node of a name. */
+export function named(name) {
+  const node = nodes.find((node) => node.name === name);
+  if (!node) throw new Error(`there is no node ${name}: there are ${nodes.map(({ name }) => name).join(', ')}`);
+  return node;
+}
+
+const ofRole = (role) => nodes.filter((node) => node.role === role);
+
+/** The program and the arguments of a node. */
+export function command(node) {
+  return node.of === 'relay chain'
+    ? [relayBinary(), relayArguments(node)]
+    : [binary('assay-node'), parachainArguments(node)];
+}
+
+const common = (node) => [
+  ...['--base-path', join(node.folder, 'data')],
+  ...['--rpc-port', node.rpcPort],
+  ...['--prometheus-port', node.metricsPort],
+  ...['--listen-addr', `/ip4/127.0.0.1/tcp/${node.networkPort}`],
+  ...['--node-key', node.networkKey],
+  ...['--no-telemetry', '--no-hardware-benchmarks', '--no-mdns'],
+  ...['--rpc-cors', 'all'],
+  ...['--bootnodes', ...others(node).map(address)],
+];
+
+function relayArguments(node) {
+  return [node.key, '--validator', '--chain', RELAY_CHAIN, ...common(node)].map(String);
+}
+
+// The relay chain is asked over RPC instead of being followed by a client in each node, which would take as much of the
+// machine as a validator does.
+function parachainArguments(node) {
+  const validators = ofRole('validator');
+  return [
+    ...(node.role === 'collator' ? [node.key, '--collator'] : ['--name', node.name]),
+    ...['--chain', PARACHAIN],
+    ...common(node),
+    ...['--enable-offchain-indexing', 'true'],
+    ...(node.role === 'provider' ? ['--offchain-worker', 'always'] : []),
+    ...['--relay-chain-rpc-urls', ...validators.map(({ url }) => url)],
+    ...['--', '--chain', RELAY_CHAIN, '--port', node.relayPort, '--bootnodes', ...validators.map(address)],
+  ].map(String);
+}
