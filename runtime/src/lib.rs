@@ -77,18 +77,28 @@ impl_opaque_keys! {
     }
 }
 
-/// The runtime's version.
-#[sp_version::runtime_version]
-pub const VERSION: RuntimeVersion = RuntimeVersion {
-    spec_name: Cow::Borrowed("assay"),
-    impl_name: Cow::Borrowed("assay"),
-    authoring_version: 1,
-    spec_version: 1,
-    impl_version: 0,
-    apis: apis::RUNTIME_API_VERSIONS,
-    transaction_version: 1,
-    system_version: 1,
-};
+macro_rules! version {
+    ($spec_version:literal) => {
+        /// The runtime's version.
+        #[sp_version::runtime_version]
+        pub const VERSION: RuntimeVersion = RuntimeVersion {
+            spec_name: Cow::Borrowed("assay"),
+            impl_name: Cow::Borrowed("assay"),
+            authoring_version: 1,
+            spec_version: $spec_version,
+            impl_version: 0,
+            apis: apis::RUNTIME_API_VERSIONS,
+            transaction_version: 1,
+            system_version: 1,
+        };
+    };
+}
+
+#[cfg(not(feature = "increment-spec-version"))]
+version!(1);
+// What the test network is upgraded to.
+#[cfg(feature = "increment-spec-version")]
+version!(2);
 
 #[frame_support::runtime]
 mod runtime {

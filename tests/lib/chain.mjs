@@ -75,7 +75,7 @@ async function inBlock(call, signer) {
       if (error.message.includes(TOO_NEW)) return undefined;
       throw error;
     }
-  });
+  }, { pause: 500 });
 }
 
 function sent(call, signer) {

@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { say, table, title } from '../demo/terminal.mjs';
@@ -16,7 +16,8 @@ import { stateOf } from './state.mjs';
 
 const FIRST_BLOCK_SECONDS = 900;
 const HERE = dirname(fileURLToPath(import.meta.url));
-const JOURNEYS = join(HERE, '../journeys');
+/** Those of any world, and those that need this one. */
+const JOURNEYS = ['../journeys', 'journeys'].map((folder) => join(HERE, folder));
 
 const { values: options, positionals: [action, ...names] } = parseArgs({
   allowPositionals: true,
@@ -127,13 +128,20 @@ async function restart() {
   say(`${node.name} runs again, as process ${pidOf(node)}`);
 }
 
-/** Runs journeys of `tests/journeys` on the network, one after the other: all, or those of some names. */
+/** Runs journeys on the network, one after the other: all, or those of some names. */
 function test() {
-  const files = (names.length ? names : readdirSync(JOURNEYS)).map((name) => join(JOURNEYS, `${name.replace('.mjs', '')}.mjs`));
+  const all = JOURNEYS.flatMap((folder) => readdirSync(folder).map((file) => join(folder, file)));
+  const files = names.length ? names.map((name) => journeyNamed(all, name)) : all;
   const world = { ASSAY_WORLD: join(HERE, 'world.mjs'), ASSAY_NEW_ACCOUNTS: 'yes', ASSAY_PATIENCE: '8' };
   const parameters = ['--test', '--test-concurrency=1', '--test-reporter=spec', ...files];
   const { status } = spawnSync(process.execPath, parameters, { stdio: 'inherit', env: { ...process.env, ...world } });
   process.exitCode = status;
+}
+
+function journeyNamed(all, name) {
+  const file = all.find((file) => basename(file, '.mjs') === name);
+  if (!file) throw new Error(`there is no journey ${name}: there are ${all.map((file) => basename(file, '.mjs')).join(', ')}`);
+  return file;
 }
 
 const ACTIONS = { up, status, logs, down, restart, test };

@@ -89,6 +89,7 @@ function parachainArguments(node) {
     ...['--enable-offchain-indexing', 'true'],
     ...(node.role === 'provider' ? ['--offchain-worker', 'always'] : []),
     ...['--relay-chain-rpc-urls', ...validators.map(({ url }) => url)],
-    ...['--', '--chain', RELAY_CHAIN, '--port', node.relayPort, '--bootnodes', ...validators.map(address)],
+    ...['--', '--chain', RELAY_CHAIN, '--listen-addr', `/ip4/127.0.0.1/tcp/${node.relayPort}/ws`],
+    ...['--bootnodes', ...validators.map(address)],
   ].map(String);
 }

@@ -1,7 +1,7 @@
 // The nodes' processes. They go on when the program that started them has ended, so what is known of them is in files.
 
 import { execFileSync, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { until } from '../lib/wait.mjs';
 import { command } from './nodes.mjs';
@@ -63,6 +63,12 @@ export async function kill(node) {
 function ended(node, seconds) {
   return until(`${node.name} to end`, () => !pidOf(node), { seconds });
 }
+
+/** How many bytes a node has logged. */
+export const logged = (node) => statSync(node.log).size;
+
+/** What a node logged from a byte on. */
+export const logSince = (node, byte) => readFileSync(node.log).subarray(byte).toString();
 
 /** The last lines of a node's log. */
 export function lastLines(node, count) {

@@ -1,7 +1,6 @@
 // The journeys' world where they take place on the test network, one after the other: the node is the first provider's, and the
 // accounts are new ones, with as much as on a fresh development chain.
 
-import { readFileSync } from 'node:fs';
 import { exec } from 'node:child_process';
 import { promisify } from 'node:util';
 import { account, alice, submit } from '../lib/chain.mjs';
@@ -9,7 +8,7 @@ import { setParameters } from '../lib/market.mjs';
 import { binary } from '../lib/node.mjs';
 import { until } from '../lib/wait.mjs';
 import { named } from './nodes.mjs';
-import { kill, lastLines, pidOf, start } from './processes.mjs';
+import { kill, lastLines, logged, logSince, pidOf, start, stop } from './processes.mjs';
 import { stateOf } from './state.mjs';
 
 const run = promisify(exec);
@@ -21,7 +20,7 @@ class ProviderNode {
     this.url = node.url;
     this.rpcPort = node.rpcPort;
     this.logFile = node.log;
-    this.logged = readFileSync(node.log).length;
+    this.logged = logged(node);
     /** Rejects if the node ends though nobody told it to. */
     this.died = new Promise((_, reject) => {
       this.watch = setInterval(() => {
@@ -43,6 +42,13 @@ class ProviderNode {
     await kill(this.node);
   }
 
+  /** Ends it in order. */
+  async end() {
+    this.toldToEnd = true;
+    await stop(this.node);
+  }
+
+  /** The journey is over. */
   stop() {
     clearInterval(this.watch);
   }
@@ -51,7 +57,7 @@ class ProviderNode {
 
   /** What it logged since the journey began. */
   log() {
-    return readFileSync(this.logFile).subarray(this.logged).toString();
+    return logSince(this.node, this.logged);
   }
 
   lastLines(count = 20) {

@@ -1,0 +1,47 @@
+// One of the relay chain's two validators is ended with SIGKILL while a job is open. Nothing is included any more. Nobody's
+// deadline passes meanwhile, since clocks count blocks of the parachain; when the validator is back, all goes on.
+
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { alice, bob, charlie, tokens } from '../../lib/chain.mjs';
+import { digitsPackage, image } from '../../lib/digits.mjs';
+import { journey } from '../../lib/journey.mjs';
+import { offer, publishPackage, quote, registerProvider, request, untilJob } from '../../lib/market.mjs';
+import { until } from '../../lib/wait.mjs';
+import { named } from '../nodes.mjs';
+import { kill, start } from '../processes.mjs';
+import { stateOf } from '../state.mjs';
+
+/** Longer than the twenty blocks that a claim may take, had they been made. */
+const SILENCE = 150_000;
+
+journey("a relay chain's validator killed in the middle of a job", async ({ api, step }) => {
+  const validator = named('relay-bob');
+  const collator = named('collator-alice');
+  const stake = async () => (await api.query.providers.providers(bob.address)).unwrap().bonded.toBigInt();
+  const { version } = await step('Alice has published a model', () => publishPackage(api, alice, digitsPackage('mlp')));
+  await step('Bob provides', async () => {
+    await registerProvider(api, bob, { workerSecret: '//Bob//worker', bond: tokens(api, 10_000) });
+    await offer(api, bob, version, { perJob: tokens(api, 0.1) });
+  });
+  const bond = await stake();
+
+  const job = await step('Charlie requests an answer, and a validator is killed', async () => {
+    const job = await request(api, charlie, version, image(0), { maxFee: await quote(api, version) });
+    await kill(validator);
+    return job;
+  });
+  await step('nothing becomes final while one of two validators is away', async () => {
+    await sleep(30_000);
+    const before = (await stateOf(collator)).final;
+    await sleep(SILENCE - 30_000);
+    assert.equal((await stateOf(collator)).final, before);
+  });
+  await step('with the validator back, the job is answered, and nobody was late', async () => {
+    const before = (await stateOf(collator)).final;
+    start(validator);
+    await until('blocks to be final again', async () => (await stateOf(collator)).final > before, { seconds: 120 });
+    assert.equal((await untilJob(api, job, 'Final')).status.asFinal.type, 'Answered');
+    assert.equal(await stake(), bond);
+  });
+});

@@ -1,0 +1,56 @@
+// The runtime is upgraded to its next version while a claim waits for its window and a job is about to come. The relay chain checks the new
+// code first; then both end as if nothing had been.
+
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { u8aToHex } from '@polkadot/util';
+import { blake2AsHex } from '@polkadot/util-crypto';
+import { alice, bob, charlie, height, submit, tokens } from '../../lib/chain.mjs';
+import { digitsPackage, image } from '../../lib/digits.mjs';
+import { journey } from '../../lib/journey.mjs';
+import { offer, publishPackage, quote, registerProvider, request, setParameters, untilJob } from '../../lib/market.mjs';
+import { CACHE } from '../../lib/node.mjs';
+import { until } from '../../lib/wait.mjs';
+
+const NEXT = join(CACHE, 'next-runtime/assay_runtime.wasm');
+
+journey('a runtime upgrade while jobs are open', async ({ api, step }) => {
+  if (!existsSync(NEXT)) throw new Error(`${NEXT} is missing: scripts/next-runtime.sh builds it`);
+  const code = readFileSync(NEXT);
+  const version = async () => (await api.rpc.state.getRuntimeVersion()).specVersion.toNumber();
+  const before = await version();
+  if (before !== 1) throw new Error('the chain is upgraded already: begin anew with scripts/testnet.sh up --fresh');
+
+  const { version: model } = await step('Alice has published a model', () =>
+    publishPackage(api, alice, digitsPackage('cnn')));
+  await step('Bob provides', async () => {
+    await registerProvider(api, bob, { workerSecret: '//Bob//worker', bond: tokens(api, 10_000) });
+    await offer(api, bob, model, { perJob: tokens(api, 0.1) });
+  });
+  const ask = async () => request(api, charlie, model, image(0), { maxFee: await quote(api, model) });
+
+  const pending = await step('a claim waits for its window', async () => {
+    await setParameters(api, alice, { challengeWindow: 40 });
+    const job = await ask();
+    await untilJob(api, job, 'Pending');
+    return job;
+  });
+  await step('the upgrade is authorized, and its code brought', async () => {
+    const authorize = api.tx.system.authorizeUpgrade(blake2AsHex(code, 256));
+    await submit(api, api.tx.sudo.sudo(authorize), alice);
+    await submit(api, api.tx.system.applyAuthorizedUpgrade(u8aToHex(code)), charlie);
+  });
+  const late = await step('a job comes between the code and its day', ask);
+  await step('the relay chain lets it pass', async () => {
+    await until('the next version', async () => (await version()) === before + 1, { seconds: 180 });
+    assert.equal((await untilJob(api, pending, ['Pending', 'Final'])).status.type, 'Pending', 'still in its window');
+  });
+  await step('both jobs end with an answer, and so does a new one', async () => {
+    const first = await height(api);
+    await setParameters(api, alice, { challengeWindow: 5 });
+    const jobs = [pending, late, await ask()];
+    for (const job of jobs) assert.equal((await untilJob(api, job, 'Final')).status.asFinal.type, 'Answered');
+    assert.ok((await height(api)) > first);
+  });
+});
