@@ -11,9 +11,19 @@ const signedExtensions = {
   StorageWeightReclaim: { extrinsic: {}, payload: {} },
 };
 
+const connections = new Set();
+
 /** Connects to a node that listens. */
-export function connect(url) {
-  return ApiPromise.create({ provider: new WsProvider(url), signedExtensions, noInitWarn: true });
+export async function connect(url) {
+  const api = await ApiPromise.create({ provider: new WsProvider(url), signedExtensions, noInitWarn: true });
+  connections.add(api);
+  return api;
+}
+
+/** Ends all connections, without which a process does not end. */
+export async function disconnectAll() {
+  await Promise.all([...connections].map((api) => api.disconnect()));
+  connections.clear();
 }
 
 const keyring = new Keyring({ type: 'sr25519' });

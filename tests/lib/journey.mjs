@@ -1,7 +1,7 @@
 // A journey: a test in steps that read as a story, on a node of its own, or on another world's.
 
 import { test } from 'node:test';
-import { connect } from './chain.mjs';
+import { connect, disconnectAll } from './chain.mjs';
 import { Node } from './node.mjs';
 import { PATIENCE } from './wait.mjs';
 
@@ -39,7 +39,7 @@ export function journey(name, body, options = { blockTime: BLOCK_TIME }) {
       await Promise.race([body(world), node.died]);
       passed = true;
     } finally {
-      await world.api?.disconnect();
+      await disconnectAll();
       await node.stop();
       if (passed) node.remove();
       else t.diagnostic(`the node's log: ${node.logFile}`);

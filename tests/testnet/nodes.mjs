@@ -87,7 +87,8 @@ function parachainArguments(node) {
     ...['--chain', PARACHAIN],
     ...common(node),
     ...['--enable-offchain-indexing', 'true'],
-    ...(node.role === 'provider' ? ['--offchain-worker', 'always'] : []),
+    // The keys of well-known accounts would make collators watchers.
+    ...['--offchain-worker', node.role === 'provider' ? 'always' : 'never'],
     ...['--relay-chain-rpc-urls', ...validators.map(({ url }) => url)],
     ...['--', '--chain', RELAY_CHAIN, '--listen-addr', `/ip4/127.0.0.1/tcp/${node.relayPort}/ws`],
     ...['--bootnodes', ...validators.map(address)],

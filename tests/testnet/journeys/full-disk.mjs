@@ -84,7 +84,6 @@ journey('a full disk', async (world) => {
     });
   } finally {
     await onItsOwnDisk();
-    await others.disconnect();
   }
   world.api = await connect(node.url);
 });

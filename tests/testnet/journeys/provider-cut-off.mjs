@@ -67,6 +67,5 @@ journey('a provider cut off while its claim is challenged', async ({ api, step }
     });
   } finally {
     comesBack();
-    await others.disconnect();
   }
 });
