@@ -78,7 +78,7 @@ impl_opaque_keys! {
 }
 
 macro_rules! version {
-    ($spec_version:literal) => {
+    ($spec_version:tt) => {
         /// The runtime's version.
         #[sp_version::runtime_version]
         pub const VERSION: RuntimeVersion = RuntimeVersion {
