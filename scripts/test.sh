@@ -6,6 +6,8 @@
 #   --only SECTION  run this section, and no other that is not named likewise
 #   --list          print the sections in their order
 #
+# The section testnet runs if it is named: it builds the relay chain's node, and takes an hour for its journeys alone.
+#
 # The first run builds for more than an hour on two cores; a later one takes 10 to 20 minutes.
 # docs/measurements.md has the figures. The first section that fails ends the run. The log of each section stays in
 # ~/.cache/assay/logs. After the build, the sections that compute run beside those that mostly wait for blocks, and give
@@ -20,6 +22,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly LOGS="$ASSAY_CACHE/logs"
 readonly SECTIONS=(format build lint docs unit engine cli programs models fuzz properties demo journeys)
+# What is run if it is named alone.
+readonly ON_REQUEST=(testnet)
 # What comes before all else, and what mostly waits for blocks.
 readonly FIRST=(format build) WAITING=(demo journeys)
 
@@ -38,12 +42,13 @@ describe() {
         properties) echo "random sequences of calls keep every invariant" ;;
         demo) echo "the demonstrations end as they should: who is right is paid, who lies loses" ;;
         journeys) echo "clients get through every journey with a real node" ;;
+        testnet) echo "the same on a network with a relay chain, and journeys of faults" ;;
     esac
 }
 
 section_format() {
     cargo fmt --all --check
-    cargo fmt --check --manifest-path "$ROOT/cli/Cargo.toml"
+    cargo fmt --all --check --manifest-path "$ROOT/cli/Cargo.toml"
     cargo fmt --all --check --manifest-path "$ROOT/programs/Cargo.toml"
 }
 
@@ -67,7 +72,7 @@ section_lint() {
         deny_warnings cargo_engine test --no-run --release --locked "${of_engine[@]}" --bench execution "${of_node[@]}"
         deny_warnings cargo_engine build -p assay-engine-fuzz --release --locked \
             --bin executors --bin program_check --bin witness "${of_node[@]}"
-        deny_warnings cargo_cli build --release --locked --all-targets "${of_cli[@]}"
+        deny_warnings cargo_cli build --release --locked --workspace --all-targets "${of_cli[@]}"
         deny_warnings cargo_programs build --release --locked -p assay-network -p assay-network-plan -p assay-program-strip --all-targets
     )
     build_binaries
@@ -94,7 +99,7 @@ section_docs() {
     export RUSTDOC="$ROOT/scripts/rustdoc.sh"
     cargo_node test --release --locked "${WITHOUT_ENGINE[@]}" --doc
     cargo_engine test --release --locked --doc
-    cargo_cli test --release --locked --doc
+    cargo_cli test --release --locked --workspace --doc
     # What programs are written with exists for the step machine alone.
     cargo_programs test --release --locked --workspace --exclude assay-program --doc
 }
@@ -112,7 +117,7 @@ section_fuzz() {
     GENERATED_MODULES="${GENERATED_MODULES:-20000}" cargo_engine test --release --locked --test generated -- --nocapture
 }
 
-section_cli() { cargo_cli test --release --locked; }
+section_cli() { cargo_cli test --release --locked --workspace; }
 
 section_programs() {
     cargo_programs test --release --locked --workspace
@@ -156,6 +161,13 @@ section_demo() {
 
 section_journeys() { (cd "$ROOT/tests" && npm test); }
 
+section_testnet() {
+    "$ROOT/scripts/next-runtime.sh"
+    "$ROOT/scripts/testnet.sh" up --fresh
+    "$ROOT/scripts/testnet.sh" test
+    "$ROOT/scripts/testnet.sh" down
+}
+
 # Lets what waits for blocks run copies of the binaries: those of the lint take their places in the target folder.
 keep_binaries() {
     export ASSAY_BINARIES="$ASSAY_CACHE/binaries"
@@ -192,7 +204,7 @@ run_section() {
     summary+=("$name" "$((SECONDS - start))" "$result")
 }
 
-is_section() { is_one_of "$1" "${SECTIONS[@]}"; }
+is_section() { is_one_of "$1" "${SECTIONS[@]}" "${ON_REQUEST[@]}"; }
 
 # is_one_of NAME LIST...
 is_one_of() {
@@ -293,7 +305,7 @@ main() {
                 shift
                 ;;
             --list)
-                for section in "${SECTIONS[@]}"; do printf '%-12s %s\n' "$section" "$(describe "$section")"; done
+                for section in "${SECTIONS[@]}" "${ON_REQUEST[@]}"; do printf '%-12s %s\n' "$section" "$(describe "$section")"; done
                 exit
                 ;;
             --help | -h) usage_of "${BASH_SOURCE[0]}" && exit ;;

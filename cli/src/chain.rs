@@ -32,8 +32,7 @@ mod deposits {
     pub const PARAMS_BYTE: u128 = 100_000;
 }
 
-/// Plancks of one ASSAY.
-pub const UNIT: u128 = 1_000_000_000_000;
+pub use crate::client::amount::UNIT;
 /// As many nodes of a proof weigh as one chunk does: `NODES_PER_CHUNK` of `pallets/disputes/src/types.rs`.
 const NODES_PER_CHUNK: usize = 2 * MEMORY_LEVELS as usize + 1;
 

@@ -14,6 +14,7 @@
 //! | [`profile`], [`chain`] | what a run takes, here and in a dispute |
 //! | [`compare`], [`expect`] | the executors beside each other, and an output beside the expected one |
 //! | [`serve`] | computes for a node |
+//! | [`client`] | talks to the chain through a node |
 //! | [`progress`] | a line that says how far a run is |
 //! | [`commands`] | the subcommands of `assay` |
 
@@ -36,6 +37,8 @@ pub mod run;
 pub mod serve;
 pub mod tensors;
 pub mod trace;
+
+pub use assay_client as client;
 
 /// The network program, as `programs/build.sh` built it.
 pub const NETWORK_PROGRAM: &[u8] = include_bytes!("../../programs/dist/network.wasm");

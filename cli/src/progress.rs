@@ -1,4 +1,4 @@
-//! How far a long run is: a line on a terminal's standard error, which is gone when the run ends.
+//! How far a long run is: a line on a terminal's standard error, which is gone when the run ends. And what happens meanwhile.
 
 use std::io::{stderr, IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -47,6 +47,34 @@ impl Progress {
             self.next = Some(now + PAUSE);
             self.is_shown = true;
             let _ = write!(stderr(), "\r{}\x1b[K", line(self.what, done, self.total));
+        }
+    }
+}
+
+/// Tells a person what happens, line by line on standard error.
+#[derive(Clone, Copy, Debug)]
+pub struct Teller {
+    is_silent: bool,
+}
+
+impl Teller {
+    /// Says nothing where a machine reads the result.
+    pub fn new(is_silent: bool) -> Self {
+        Self { is_silent }
+    }
+
+    /// Says one thing.
+    pub fn say(self, text: &str) {
+        if !self.is_silent {
+            let _ = writeln!(stderr(), "{}", crate::commands::printable(text));
+        }
+    }
+
+    /// A line that counts up to `total`.
+    pub fn counting(self, what: &'static str, total: u64) -> Progress {
+        match self.is_silent {
+            true => Progress::hidden(),
+            false => Progress::new(what, total),
         }
     }
 }

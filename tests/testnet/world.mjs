@@ -32,7 +32,10 @@ class ProviderNode {
 
   async start() {
     start(this.node);
-    await until(`${this.node.name} to answer`, async () => (await stateOf(this.node)).best !== undefined);
+    await until(`${this.node.name} to answer`, async () => {
+      if (!pidOf(this.node)) throw new Error(`${this.node.name} ended at once, see ${this.node.log}`);
+      return (await stateOf(this.node)).best !== undefined;
+    });
     this.toldToEnd = false;
     return this;
   }

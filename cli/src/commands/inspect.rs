@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::text::{printable, specs};
 use super::{read, Failure, Inputs};
-use crate::chain::{params_deposit, program_deposit, UNIT};
+use crate::chain::{params_deposit, program_deposit};
+use crate::client::Amount;
 use crate::operators::{operators, OperatorSummary};
 use crate::package::{Hash, Manifest, Package};
 use crate::profile::{profile, Profile};
@@ -60,11 +61,11 @@ struct Description<'a> {
     run: Option<Profile>,
 }
 
-/// What the chain holds of whoever uploads, in plancks: strings, since JSON's readers round great numbers.
+/// What the chain holds of whoever uploads.
 #[derive(Serialize)]
 struct Deposits {
-    program: String,
-    params: String,
+    program: Amount,
+    params: Amount,
 }
 
 /// What a package is and, where it was run, what that takes.
@@ -77,8 +78,8 @@ pub(super) fn describe(package: &Package, id: Hash, run: Option<Profile>, json: 
         params_chunks: manifest.params_len.div_ceil(CHUNK_LEN as u64),
         segments: manifest.params_len.div_ceil(SEGMENT_LEN as u64),
         deposits: Deposits {
-            program: program_deposit(manifest.program_len).to_string(),
-            params: params_deposit(manifest.params_len).to_string(),
+            program: Amount(program_deposit(manifest.program_len)),
+            params: Amount(params_deposit(manifest.params_len)),
         },
         operators: operators(package),
         run,
@@ -107,8 +108,8 @@ fn lines(description: &Description) -> Vec<String> {
         ),
         format!(
             "deposits {} ASSAY for the program, {} for the params",
-            units(program_deposit(program_len)),
-            units(params_deposit(params_len))
+            Amount(program_deposit(program_len)),
+            Amount(params_deposit(params_len))
         ),
         format!("steps    {}", manifest.steps),
         format!("source   {}", manifest.source_hash),
@@ -146,23 +147,4 @@ fn run_lines(run: &Profile) -> [String; 3] {
             dispute.proof_weight.proof_size.div_ceil(1024)
         ),
     ]
-}
-
-/// An amount in ASSAY, without zeros at its end.
-fn units(plancks: u128) -> String {
-    let text = format!("{}.{:012}", plancks / UNIT, plancks % UNIT);
-    text.trim_end_matches('0').trim_end_matches('.').to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_amount_has_as_many_digits_as_it_takes() {
-        assert_eq!(units(0), "0");
-        assert_eq!(units(UNIT / 10), "0.1");
-        assert_eq!(units(10 * UNIT), "10");
-        assert_eq!(units(UNIT + 1), "1.000000000001");
-    }
 }

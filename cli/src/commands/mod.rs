@@ -1,9 +1,20 @@
 //! The subcommands of `assay`.
 
+mod answer;
+mod ask;
+mod completions;
+mod connect;
+mod exit;
+mod infer;
 mod inputs;
 mod inspect;
+mod interface;
+mod job;
+mod keys;
+mod model;
 mod outputs;
 mod pack;
+mod provider;
 mod run;
 mod serve;
 mod text;
@@ -17,16 +28,24 @@ use clap::{Parser, Subcommand};
 
 use crate::package::Package;
 
+pub use completions::Completions;
+pub use connect::{Account, Node};
+pub use exit::{exit_code, report, UnansweredReport, Usage};
+pub use infer::Infer;
 pub use inputs::{Inputs, Pictures};
 pub use inspect::Inspect;
+pub use job::{Job, JobCommand, View};
+pub use keys::{Keys, KeysCommand};
+pub use model::{List, Model, ModelCommand, Publish, Show};
 pub use pack::{package_model, Pack};
+pub use provider::{Offer, Provider, ProviderCommand, Register, Status, Worker};
 pub use run::Run;
 pub use serve::Serve;
 pub use text::printable;
 pub use unpack::Unpack;
 pub use verify::Verify;
 
-/// Packs models for the step machine, inspects them and runs them.
+/// Packs, runs and verifies models, publishes them on the chain, provides them, and asks for answers.
 #[derive(Debug, Parser)]
 #[command(name = "assay", version)]
 pub struct Arguments {
@@ -50,6 +69,18 @@ pub enum Command {
     Serve(Serve),
     /// Runs a package by every executor and compares them, step by step. Exits with 1 where they differ.
     Verify(Verify),
+    /// Keeps the keys with which the commands below sign.
+    Keys(Keys),
+    /// Provides compute for a stake: registers, offers, and says how it goes.
+    Provider(Provider),
+    /// Publishes models on the chain, and says which there are.
+    Model(Model),
+    /// Asks the chain for an answer of a model: requests it, pays, waits, and prints it.
+    Infer(Infer),
+    /// Says how far a job is, and waits for its answer.
+    Job(Job),
+    /// Prints what a shell needs to complete these commands.
+    Completions(Completions),
 }
 
 /// What a subcommand fails with.
@@ -69,6 +100,12 @@ pub fn execute(command: &Command) -> Result<String, Failure> {
         Command::Run(arguments) => run::run(arguments),
         Command::Serve(arguments) => serve::serve(arguments),
         Command::Verify(arguments) => verify::verify(arguments),
+        Command::Keys(arguments) => keys::keys(arguments),
+        Command::Provider(arguments) => provider::provider(arguments),
+        Command::Model(arguments) => model::model(arguments),
+        Command::Infer(arguments) => infer::infer(arguments),
+        Command::Job(arguments) => job::job(arguments),
+        Command::Completions(arguments) => completions::completions(arguments),
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{json, Value};
 
 use super::fetch::agent;
 use super::say;
+use crate::client::hex;
 
 /// Between two attempts to reach a node, and between two times that a node is told the same.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -49,9 +50,4 @@ fn tell(url: &str, server: &Server) -> Result<(), String> {
             error["message"].as_str().unwrap_or("refused")
         )),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
-    format!("0x{}", digits.collect::<String>())
 }

@@ -1,0 +1,73 @@
+//! The options that say which node is talked to, and who signs.
+
+use std::str::FromStr;
+
+use super::{ask, Failure, Usage};
+use crate::client::keys::{Signer, Store};
+use crate::client::{AccountId32, Chain};
+
+/// Which node is talked to.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Node {
+    /// The RPC of a node of the chain.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "ASSAY_URL",
+        default_value = "ws://127.0.0.1:9944"
+    )]
+    pub url: String,
+}
+
+/// Who signs.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Account {
+    /// Who signs: a key of `assay keys list`, or //NAME of a development chain, as //Alice.
+    #[arg(long, value_name = "NAME", env = "ASSAY_KEY")]
+    pub key: Option<String>,
+}
+
+impl Node {
+    /// Connects to the node.
+    pub(super) fn connect(&self) -> Result<Chain, Failure> {
+        Ok(Chain::connect(&self.url)?)
+    }
+}
+
+impl Account {
+    /// The name of the key.
+    pub(super) fn name(&self) -> Result<&str, Failure> {
+        let missing =
+            "who signs? Say so with --key NAME or ASSAY_KEY: `assay keys list` says which keys there are, \
+                       `assay keys new NAME` makes one, and //Alice is one of a development chain";
+        Ok(self.key.as_deref().ok_or_else(|| Usage(missing.into()))?)
+    }
+
+    /// The key.
+    pub(super) fn signer(&self) -> Result<Signer, Failure> {
+        signer(self.name()?)
+    }
+}
+
+/// A key by its name, or by the path of a development chain's.
+pub(super) fn signer(name: &str) -> Result<Signer, Failure> {
+    match name.starts_with("//") {
+        true => Ok(Signer::of_phrase(name)?),
+        false => Ok(Store::of_user()?.read(name)?.open(|| ask::password(name))?),
+    }
+}
+
+/// An account by its address, by the name of a key, or by the path of a development chain's.
+pub(super) fn account(text: &str) -> Result<AccountId32, Failure> {
+    if let Ok(account) = AccountId32::from_str(text) {
+        return Ok(account);
+    }
+    if text.starts_with("//") {
+        return Ok(Signer::of_phrase(text)?.account());
+    }
+    let key = Store::of_user()?.read(text);
+    let key = key.map_err(|error| format!("`{text}` is no address, and as the name of a key: {error}"))?;
+    Ok(key
+        .account()
+        .ok_or_else(|| format!("the key `{text}` has no address"))?)
+}

@@ -1,0 +1,104 @@
+//! What the tool exits with.
+
+use super::{Different, Failure};
+use crate::client::job::Unanswered;
+use crate::client::ClientError;
+
+/// It failed.
+const FAILED: u8 = 1;
+/// The arguments are none.
+const USAGE: u8 = 2;
+/// The chain refused a call.
+const REFUSED: u8 = 3;
+/// The node cannot be reached.
+const UNREACHABLE: u8 = 4;
+/// A wait ended without what was waited for.
+const UNANSWERED: u8 = 5;
+
+/// The arguments do not go together.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// What the tool exits with after a failure.
+pub fn exit_code(failure: &Failure) -> u8 {
+    if failure.is::<Usage>() {
+        return USAGE;
+    }
+    if failure.is::<Unanswered>() || failure.is::<UnansweredReport>() {
+        return UNANSWERED;
+    }
+    match failure.downcast_ref::<ClientError>() {
+        Some(ClientError::Refused { .. }) => REFUSED,
+        Some(ClientError::Unreachable { .. }) => UNREACHABLE,
+        Some(ClientError::BadUrl(_)) => USAGE,
+        _ => FAILED,
+    }
+}
+
+/// A wait ended without what was waited for, and there is something to show all the same.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
+pub struct UnansweredReport {
+    /// Why it ended.
+    pub why: Unanswered,
+    /// What the subcommand prints.
+    pub report: String,
+}
+
+/// What a failed subcommand prints besides its error.
+pub fn report(failure: &Failure) -> Option<&str> {
+    let different = failure
+        .downcast_ref::<Different>()
+        .map(|Different(report)| report);
+    let unanswered = failure
+        .downcast_ref::<UnansweredReport>()
+        .map(|unanswered| &unanswered.report);
+    different.or(unanswered).map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(failure: impl Into<Failure>) -> u8 {
+        exit_code(&failure.into())
+    }
+
+    #[test]
+    fn each_kind_of_failure_has_its_code() {
+        assert_eq!(code("anything"), 1);
+        assert_eq!(code(Different(String::new())), 1);
+        assert_eq!(code(ClientError::Unexpected(String::new())), 1);
+        assert_eq!(code(Usage(String::new())), 2);
+        assert_eq!(code(ClientError::BadUrl(String::new())), 2);
+        assert_eq!(
+            code(ClientError::Refused {
+                call: String::new(),
+                name: String::new(),
+                explanation: String::new(),
+            }),
+            3
+        );
+        assert_eq!(
+            code(ClientError::Unreachable {
+                url: String::new(),
+                reason: String::new(),
+            }),
+            4
+        );
+        assert_eq!(code(Unanswered::Standstill { job: 0 }), 5);
+    }
+
+    #[test]
+    fn a_failure_may_have_something_to_show() {
+        assert_eq!(report(&Different("shown".into()).into()), Some("shown"));
+        let unanswered = UnansweredReport {
+            why: Unanswered::Standstill { job: 7 },
+            report: "shown".into(),
+        };
+        let failure = Failure::from(unanswered);
+        assert_eq!((report(&failure), exit_code(&failure)), (Some("shown"), 5));
+        assert_eq!(report(&"nothing".into()), None);
+    }
+}
