@@ -43,6 +43,11 @@ impl Account {
         Ok(self.key.as_deref().ok_or_else(|| Usage(missing.into()))?)
     }
 
+    /// Somebody who is named, or else the key.
+    pub(super) fn name_or<'a>(&'a self, named: Option<&'a str>) -> Result<&'a str, Failure> {
+        named.map_or_else(|| self.name(), Ok)
+    }
+
     /// The key.
     pub(super) fn signer(&self) -> Result<Signer, Failure> {
         signer(self.name()?)

@@ -1,5 +1,6 @@
 //! `assay provider`.
 
+mod metrics;
 mod offer;
 mod register;
 mod stake;
@@ -12,6 +13,7 @@ use crate::client::keys::Signer;
 use crate::client::provider::Switch;
 use crate::client::{Amount, Chain};
 
+pub use metrics::Metrics;
 pub use offer::Offer;
 pub use register::{Register, Worker};
 pub use status::Status;
@@ -35,6 +37,8 @@ pub enum ProviderCommand {
     Offer(Offer),
     /// Says what a provider has, offers and does, and whether the node can work for it.
     Status(Status),
+    /// Tells Prometheus the same, until Ctrl-C.
+    Metrics(Metrics),
     /// Adds to the bond.
     Bond(Stake),
     /// Begins to take stake out. `withdraw` ends it, when the longest job could be over.
@@ -104,6 +108,7 @@ pub(super) fn provider(arguments: &Provider) -> Result<String, Failure> {
         ProviderCommand::Worker(arguments) => register::worker(arguments),
         ProviderCommand::Offer(arguments) => offer::offer(arguments),
         ProviderCommand::Status(arguments) => status::status(arguments),
+        ProviderCommand::Metrics(arguments) => metrics::metrics(arguments),
         ProviderCommand::Bond(arguments) => stake::bond(arguments),
         ProviderCommand::Unbond(arguments) => stake::unbond(arguments),
         ProviderCommand::Withdraw(arguments) => stake::withdraw(arguments),

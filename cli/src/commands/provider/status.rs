@@ -33,11 +33,7 @@ pub struct Status {
 }
 
 pub(super) fn status(arguments: &Status) -> Result<String, Failure> {
-    let name = match &arguments.provider {
-        Some(name) => name,
-        None => arguments.account.name()?,
-    };
-    let provider = account(name)?;
+    let provider = account(arguments.account.name_or(arguments.provider.as_deref())?)?;
     let chain = arguments.node.connect()?;
     loop {
         let report = Report::of(&chain, &provider)?;
@@ -64,44 +60,45 @@ fn show_again(text: &str) -> std::io::Result<()> {
 
 /// A provider, as in JSON. Amounts are plancks.
 #[derive(Serialize)]
-struct Report {
-    block: u64,
+pub(super) struct Report {
+    pub(super) block: u64,
     provider: String,
-    status: &'static str,
-    free: Amount,
+    pub(super) status: &'static str,
+    pub(super) free: Amount,
     bonded: Amount,
-    exposed: Amount,
-    free_stake: Amount,
-    unbonding: Vec<Chunk>,
-    open_jobs: u32,
+    pub(super) exposed: Amount,
+    pub(super) free_stake: Amount,
+    pub(super) unbonding: Vec<Chunk>,
+    pub(super) open_jobs: u32,
     to_claim: Vec<u64>,
     strikes: u32,
-    stats: Stats,
+    pub(super) stats: Stats,
     worker: String,
-    node: NodeReport,
+    pub(super) worker_free: Amount,
+    pub(super) node: NodeReport,
     offers: Vec<Offered>,
 }
 
 #[derive(Serialize)]
-struct Chunk {
-    amount: Amount,
+pub(super) struct Chunk {
+    pub(super) amount: Amount,
     unlocks_at: u32,
 }
 
 #[derive(Serialize)]
-struct Stats {
-    completed: u32,
-    timed_out: u32,
-    disproved: u32,
-    released: u32,
-    slashed: Amount,
+pub(super) struct Stats {
+    pub(super) completed: u32,
+    pub(super) timed_out: u32,
+    pub(super) disproved: u32,
+    pub(super) released: u32,
+    pub(super) slashed: Amount,
 }
 
 /// What the node can do for the provider. `None` where it does not say.
 #[derive(Serialize)]
-struct NodeReport {
-    has_worker_key: Option<bool>,
-    off_chain_indexing: Option<bool>,
+pub(super) struct NodeReport {
+    pub(super) has_worker_key: Option<bool>,
+    pub(super) off_chain_indexing: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -116,7 +113,7 @@ struct Offered {
 }
 
 impl Report {
-    fn of(chain: &Chain, provider: &AccountId32) -> Result<Self, Failure> {
+    pub(super) fn of(chain: &Chain, provider: &AccountId32) -> Result<Self, Failure> {
         let block = chain.height()?;
         let info = chain.provider(provider)?;
         let mut offers = Vec::new();
@@ -156,6 +153,7 @@ impl Report {
                 slashed: Amount(info.stats.slashed),
             },
             worker: hex(&info.worker.0),
+            worker_free: Amount(chain.balance(&AccountId32(info.worker.0))?.free),
         })
     }
 
@@ -195,7 +193,10 @@ impl Report {
             "so far    {} completed, {} timed out ({} in a row), {} disproved, {} given up; {} ASSAY slashed",
             stats.completed, stats.timed_out, self.strikes, stats.disproved, stats.released, stats.slashed
         ));
-        lines.push(format!("worker    {}", self.worker));
+        lines.push(format!(
+            "worker    {}, with {} ASSAY free",
+            self.worker, self.worker_free
+        ));
         lines.extend(self.node.lines());
         lines.extend(self.offers.iter().map(Offered::line));
         if self.offers.is_empty() {
