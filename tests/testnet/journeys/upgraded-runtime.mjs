@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { u8aToHex } from '@polkadot/util';
 import { blake2AsHex } from '@polkadot/util-crypto';
-import { alice, bob, charlie, height, submit, tokens } from '../../lib/chain.mjs';
+import { alice, bob, charlie, connect, height, submit, tokens } from '../../lib/chain.mjs';
 import { digitsPackage, image } from '../../lib/digits.mjs';
 import { journey } from '../../lib/journey.mjs';
 import { offer, publishPackage, quote, registerProvider, request, setParameters, untilJob } from '../../lib/market.mjs';
@@ -15,7 +15,9 @@ import { until } from '../../lib/wait.mjs';
 
 const NEXT = join(CACHE, 'next-runtime/assay_runtime.wasm');
 
-journey('a runtime upgrade while jobs are open', async ({ api, step }) => {
+journey('a runtime upgrade while jobs are open', async (world) => {
+  const { node, step } = world;
+  let { api } = world;
   if (!existsSync(NEXT)) throw new Error(`${NEXT} is missing: scripts/next-runtime.sh builds it`);
   const code = readFileSync(NEXT);
   const version = async () => (await api.rpc.state.getRuntimeVersion()).specVersion.toNumber();
@@ -47,6 +49,8 @@ journey('a runtime upgrade while jobs are open', async ({ api, step }) => {
     assert.equal((await untilJob(api, pending, ['Pending', 'Final'])).status.type, 'Pending', 'still in its window');
   });
   await step('both jobs end with an answer, and so does a new one', async () => {
+    // A client that was connected before knows the runtime APIs no more.
+    api = await connect(node.url);
     const first = await height(api);
     await setParameters(api, alice, { challengeWindow: 5 });
     const jobs = [pending, late, await ask()];

@@ -191,7 +191,7 @@ mod tests {
             .collect::<Vec<_>>();
         assert!(names.len() > 10);
         for name in names {
-            assert!(told.contains(&format!("text.add(\"{name}\"")), "{name}");
+            assert!(told.contains(&format!("\"{name}\"")), "{name}");
         }
     }
 }
