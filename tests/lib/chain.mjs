@@ -73,16 +73,17 @@ export async function submit(api, call, signer) {
   return { fee, events: events.map(({ event }) => event) };
 }
 
-// The newest block, by which a transaction is signed, can be one that the node's pool does not know yet. The pool took
-// nothing then: what is refused for it is signed again.
-const TOO_NEW = 'ancient birth block';
+// The newest block, by which a transaction is signed, can be one that the node's pool does not know yet. Or a block was replaced by
+// another, and the pool has the account's last transaction again, with the number that this one would have. The pool took nothing
+// then: what is refused for it is signed again.
+const NOT_YET = ['ancient birth block', 'Priority is too low'];
 
 async function inBlock(call, signer) {
-  return until('the pool to know the newest block', async () => {
+  return until('the pool to be where the chain is', async () => {
     try {
       return await sent(call, signer);
     } catch (error) {
-      if (error.message.includes(TOO_NEW)) return undefined;
+      if (NOT_YET.some((reason) => error.message.includes(reason))) return undefined;
       throw error;
     }
   }, { pause: 500 });
