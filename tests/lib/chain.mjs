@@ -74,9 +74,9 @@ export async function submit(api, call, signer) {
 }
 
 // The newest block, by which a transaction is signed, can be one that the node's pool does not know yet. Or a block was replaced by
-// another, and the pool has the account's last transaction again, with the number that this one would have. The pool took nothing
+// another, and the account's last transaction is in the pool again, or its number is that of the block before. The pool took nothing
 // then: what is refused for it is signed again.
-const NOT_YET = ['ancient birth block', 'Priority is too low'];
+const NOT_YET = ['ancient birth block', 'Priority is too low', 'Transaction is outdated'];
 
 async function inBlock(call, signer) {
   return until('the pool to be where the chain is', async () => {
