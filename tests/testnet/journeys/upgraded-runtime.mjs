@@ -46,11 +46,11 @@ journey('a runtime upgrade while jobs are open', async (world) => {
   const late = await step('a job comes between the code and its day', ask);
   await step('the relay chain lets it pass', async () => {
     await until('the next version', async () => (await version()) === before + 1, { seconds: 180 });
+    // A client that was connected before knows the runtime APIs no more.
+    api = await connect(node.url);
     assert.equal((await untilJob(api, pending, ['Pending', 'Final'])).status.type, 'Pending', 'still in its window');
   });
   await step('both jobs end with an answer, and so does a new one', async () => {
-    // A client that was connected before knows the runtime APIs no more.
-    api = await connect(node.url);
     const first = await height(api);
     await setParameters(api, alice, { challengeWindow: 5 });
     const jobs = [pending, late, await ask()];
