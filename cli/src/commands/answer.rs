@@ -123,13 +123,8 @@ impl Answer {
 
     fn lines(&self, outputs: Option<&Outputs>, files: &[PathBuf]) -> Vec<String> {
         let info = &self.info;
-        let mut lines = Vec::new();
-        for (index, (spec, bytes)) in outputs.iter().flat_map(|outputs| &outputs.0).enumerate() {
-            lines.push(text::tensor(spec, bytes));
-            if index == 0 {
-                lines.extend(text::classes(spec, bytes, &self.labels));
-            }
-        }
+        let outputs = outputs.map(|outputs| text::outputs(&outputs.0, &self.labels));
+        let mut lines = outputs.unwrap_or_default();
         lines.push(format!("job       {}, of version {}", self.job, info.version));
         lines.push(format!("state     {}", state(info)));
         lines.push(format!("requester {}", info.requester));

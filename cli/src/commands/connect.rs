@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use serde_json::Value;
+
 use super::{ask, Failure, Usage};
 use crate::client::keys::{Signer, Store};
 use crate::client::{AccountId32, Chain};
@@ -51,6 +53,37 @@ impl Account {
     /// The key.
     pub(super) fn signer(&self) -> Result<Signer, Failure> {
         signer(self.name()?)
+    }
+}
+
+/// Who signs, where, and how to print.
+#[derive(Debug, clap::Args)]
+pub struct Signing {
+    /// Who signs.
+    #[command(flatten)]
+    pub account: Account,
+    /// The node.
+    #[command(flatten)]
+    pub node: Node,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Signing {
+    /// Opens the key, and connects to the node.
+    pub(super) fn open(&self) -> Result<(Chain, Signer), Failure> {
+        let signer = self.account.signer()?;
+        Ok((self.node.connect()?, signer))
+    }
+
+    /// What a command prints: for people, or for machines.
+    pub(super) fn show(&self, text: String, json: Value) -> String {
+        if self.json {
+            json.to_string()
+        } else {
+            text
+        }
     }
 }
 

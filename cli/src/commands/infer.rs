@@ -7,7 +7,7 @@ use serde_json::json;
 use super::connect::account;
 use super::interface::specs;
 use super::job::watch;
-use super::{ask, Account, Failure, Inputs, Node};
+use super::{ask, Failure, Inputs, Signing};
 use crate::client::job::{Quote, Until};
 use crate::client::version::VersionInfo;
 use crate::client::{AccountId32, Amount, Chain};
@@ -39,45 +39,39 @@ pub struct Infer {
     /// Do not ask before it is paid.
     #[arg(long)]
     pub yes: bool,
-    /// Who pays.
+    /// Who pays, and where.
     #[command(flatten)]
-    pub account: Account,
-    /// The node.
-    #[command(flatten)]
-    pub node: Node,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
+    pub signing: Signing,
 }
 
 pub(super) fn infer(arguments: &Infer) -> Result<String, Failure> {
     // What is wrong without the chain is found before it is asked.
-    arguments.account.name()?;
+    arguments.signing.account.name()?;
     let provider = arguments.provider.as_deref().map(account).transpose()?;
-    let teller = Teller::new(arguments.json);
-    let chain = arguments.node.connect()?;
+    let teller = Teller::new(arguments.signing.json);
+    let chain = arguments.signing.node.connect()?;
     let version = chain.version(arguments.version)?;
     let input = arguments.inputs.only(&specs(&version.details.inputs.0))?;
     let quote = quote(&chain, arguments, &version, provider)?;
     let max_fee = arguments.max_fee.unwrap_or(Amount(quote.max));
     teller.say(&offer_text(&quote, &version));
     let question = format!("Pay at most {max_fee} ASSAY?");
-    if !arguments.yes && !arguments.json && !ask::agrees(&question)? {
+    if !arguments.yes && !arguments.signing.json && !ask::agrees(&question)? {
         return Err("nothing was requested".into());
     }
-    let signer = arguments.account.signer()?;
+    let signer = arguments.signing.account.signer()?;
     let requested = chain.request(signer.keypair(), arguments.version, input, max_fee.0, provider);
     let job = requested?.job;
     teller.say(&format!("job {job} is requested, for at most {max_fee} ASSAY"));
     match arguments.no_wait {
-        true if arguments.json => Ok(json!({"job": job, "max_fee": max_fee}).to_string()),
+        true if arguments.signing.json => Ok(json!({"job": job, "max_fee": max_fee}).to_string()),
         true => Ok(format!("job {job}: `assay job watch {job}` waits for its answer")),
         false => watch(
             &chain,
             job,
             arguments.until,
             arguments.output.as_deref(),
-            arguments.json,
+            arguments.signing.json,
         ),
     }
 }

@@ -29,7 +29,7 @@ use clap::{Parser, Subcommand};
 use crate::package::Package;
 
 pub use completions::Completions;
-pub use connect::{Account, Node};
+pub use connect::{Account, Node, Signing};
 pub use exit::{exit_code, report, UnansweredReport, Usage};
 pub use infer::Infer;
 pub use inputs::{Inputs, Pictures};

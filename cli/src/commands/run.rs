@@ -109,14 +109,7 @@ fn lines(reports: &[Report], manifest: &Manifest, arguments: &Run) -> Vec<String
 }
 
 fn report_lines(report: &Report, manifest: &Manifest, executor: ExecutorKind) -> Vec<String> {
-    let mut lines = Vec::new();
-    for (index, (spec, bytes)) in report.outputs.0.iter().enumerate() {
-        lines.push(text::tensor(spec, bytes));
-        // The labels are those of the first output.
-        if index == 0 {
-            lines.extend(text::classes(spec, bytes, &manifest.labels));
-        }
-    }
+    let mut lines = text::outputs(&report.outputs.0, &manifest.labels);
     let states = report.states.iter().flatten().enumerate();
     lines.extend(states.map(|(step, hash)| format!("state {step}: {hash}")));
     let fuel = report.fuel.map(|fuel| format!("{fuel} fuel, "));

@@ -25,7 +25,7 @@ pub fn specs(specs: &[TensorSpec]) -> String {
 }
 
 /// A tensor's name, type, shape and first values.
-pub fn tensor(spec: &TensorSpec, bytes: &[u8]) -> String {
+fn tensor(spec: &TensorSpec, bytes: &[u8]) -> String {
     let values = numbers(spec.dtype, bytes).map(|value| value.to_string());
     let mut shown = values.take(VALUES_SHOWN).collect::<Vec<_>>();
     if bytes.len() > VALUES_SHOWN * spec.dtype.size() {
@@ -34,8 +34,20 @@ pub fn tensor(spec: &TensorSpec, bytes: &[u8]) -> String {
     format!("{}  {spec}  {}", printable(&spec.name), shown.join(", "))
 }
 
+/// Tensors, and the likeliest classes of the first, whose labels they are.
+pub fn outputs(outputs: &[(&TensorSpec, &[u8])], labels: &[String]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (index, (spec, bytes)) in outputs.iter().enumerate() {
+        lines.push(tensor(spec, bytes));
+        if index == 0 {
+            lines.extend(classes(spec, bytes, labels));
+        }
+    }
+    lines
+}
+
 /// The likeliest classes of an output that has a value for each label: a share and a label in each line.
-pub fn classes(spec: &TensorSpec, bytes: &[u8], labels: &[String]) -> Vec<String> {
+fn classes(spec: &TensorSpec, bytes: &[u8], labels: &[String]) -> Vec<String> {
     let axes = spec.shape.iter().filter(|len| **len != 1).count();
     let is_labelled = spec.dtype == Dtype::F32 && axes <= 1 && spec.elements() == Some(labels.len() as u64);
     let values = numbers(spec.dtype, bytes).map(Number::approximate);

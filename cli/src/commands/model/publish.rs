@@ -14,7 +14,7 @@ use crate::client::keys::Signer;
 use crate::client::version::VersionInfo;
 use crate::client::{Chain, H256};
 use crate::commands::interface::{chain_dtype, specs};
-use crate::commands::{read_package, Account, Failure, Node, Usage};
+use crate::commands::{read_package, Failure, Signing, Usage};
 use crate::package::{Manifest, Package, TensorSpec};
 use crate::progress::Teller;
 use crate::serve::region::{chunk_hashes, region_root};
@@ -36,15 +36,9 @@ pub struct Publish {
     /// Keep the params off the chain: they are at this address, with `params.hashes` beside them. Up to four times.
     #[arg(long, value_name = "URL")]
     pub external: Vec<String>,
-    /// Who publishes.
+    /// Who publishes, and where.
     #[command(flatten)]
-    pub account: Account,
-    /// The node.
-    #[command(flatten)]
-    pub node: Node,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
+    pub signing: Signing,
 }
 
 /// A share of each payment, in parts of 10^9.
@@ -71,7 +65,7 @@ impl FromStr for Royalty {
 
 pub(super) fn publish(arguments: &Publish) -> Result<String, Failure> {
     let package = read_package(&arguments.package)?;
-    let signer = arguments.account.signer()?;
+    let signer = arguments.signing.account.signer()?;
     let publication = Publication {
         name: arguments.name.as_deref().unwrap_or(&package.manifest.name),
         root: region_root(&chunk_hashes(&package.params))
@@ -79,15 +73,15 @@ pub(super) fn publish(arguments: &Publish) -> Result<String, Failure> {
         package: &package,
         arguments,
         signer: &signer,
-        teller: Teller::new(arguments.json),
+        teller: Teller::new(arguments.signing.json),
     };
-    let published = publication.publish(&arguments.node.connect()?)?;
+    let published = publication.publish(&arguments.signing.node.connect()?)?;
     let Published {
         model,
         version,
         is_new,
     } = published;
-    if arguments.json {
+    if arguments.signing.json {
         return Ok(json!({"model": model, "version": version, "new": is_new}).to_string());
     }
     let how = if is_new { "published" } else { "published already" };

@@ -6,12 +6,9 @@ mod register;
 mod stake;
 mod status;
 
-use serde_json::Value;
-
-use super::{Account, Failure, Node};
-use crate::client::keys::Signer;
+use super::{Failure, Signing};
 use crate::client::provider::Switch;
-use crate::client::{Amount, Chain};
+use crate::client::Amount;
 
 pub use metrics::Metrics;
 pub use offer::Offer;
@@ -69,37 +66,6 @@ pub struct Plain {
     /// Who signs, and where.
     #[command(flatten)]
     pub signing: Signing,
-}
-
-/// Who signs, where, and how to print.
-#[derive(Debug, clap::Args)]
-pub struct Signing {
-    /// Who signs.
-    #[command(flatten)]
-    pub account: Account,
-    /// The node.
-    #[command(flatten)]
-    pub node: Node,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-impl Signing {
-    /// Opens the key, and connects to the node.
-    pub(super) fn open(&self) -> Result<(Chain, Signer), Failure> {
-        let signer = self.account.signer()?;
-        Ok((self.node.connect()?, signer))
-    }
-
-    /// What a command prints: for people, or for machines.
-    pub(super) fn show(&self, text: String, json: Value) -> String {
-        if self.json {
-            json.to_string()
-        } else {
-            text
-        }
-    }
 }
 
 pub(super) fn provider(arguments: &Provider) -> Result<String, Failure> {

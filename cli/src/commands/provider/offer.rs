@@ -2,9 +2,8 @@
 
 use serde_json::json;
 
-use super::Signing;
 use crate::client::Amount;
-use crate::commands::Failure;
+use crate::commands::{Failure, Signing};
 
 /// Arguments of `assay provider offer`.
 #[derive(Debug, clap::Args)]

@@ -2,12 +2,11 @@
 
 use serde_json::json;
 
-use super::Signing;
 use crate::client::keys::{KeyError, KeyFile, Signer, Store};
 use crate::client::provider::Consent;
 use crate::client::{hex, Amount, Chain, ClientError};
 use crate::commands::connect::signer;
-use crate::commands::Failure;
+use crate::commands::{Failure, Signing};
 use crate::progress::Teller;
 
 /// Added to an account's name for that of its worker key.
