@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_millis(500);
 /// The line changes no more often.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Characters of a bar.
+const WIDTH: usize = 24;
 
 /// A line that counts.
 #[derive(Debug)]
@@ -88,8 +90,10 @@ impl Drop for Progress {
 }
 
 fn line(what: &str, done: u64, total: u64) -> String {
-    let percent = u128::from(done) * 100 / u128::from(total.max(1));
-    format!("{what} {done} of {total}, {percent} %")
+    let of = |whole: u128| u128::from(done.min(total)) * whole / u128::from(total.max(1));
+    let (full, percent) = (of(WIDTH as u128) as usize, of(100));
+    let bar = format!("{}{}", "█".repeat(full), "░".repeat(WIDTH - full));
+    format!("{bar} {percent:3} %  {what} {done} of {total}")
 }
 
 #[cfg(test)]
@@ -98,9 +102,14 @@ mod tests {
 
     #[test]
     fn a_line_says_how_much_is_done() {
-        assert_eq!(line("step", 5, 200), "step 5 of 200, 2 %");
-        assert_eq!(line("step", 0, 0), "step 0 of 0, 0 %");
-        let all = format!("step {0} of {0}, 100 %", u64::MAX);
+        let half = format!("{}{}  50 %  step 5 of 10", "█".repeat(12), "░".repeat(12));
+        assert_eq!(line("step", 5, 10), half);
+        let empty = format!("{}   0 %  step 0 of 0", "░".repeat(24));
+        assert_eq!(line("step", 0, 0), empty);
+        let full = "█".repeat(24);
+        let all = format!("{full} 100 %  step {0} of {0}", u64::MAX);
         assert_eq!(line("step", u64::MAX, u64::MAX), all);
+        // What waits may wait longer than it thought.
+        assert_eq!(line("block", 12, 10), format!("{full} 100 %  block 12 of 10"));
     }
 }

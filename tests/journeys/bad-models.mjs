@@ -3,24 +3,26 @@
 
 import { u8aToHex } from '@polkadot/util';
 import { dave, eve, find, submit } from '../lib/chain.mjs';
-import { digitsPackage } from '../lib/digits.mjs';
 import { journey } from '../lib/journey.mjs';
-import { SEGMENT_LENGTH, plainSpec, publishPackage } from '../lib/market.mjs';
+import { SEGMENT_LENGTH, createModel, plainSpec, publishVersion, uploadParams } from '../lib/market.mjs';
+import { programHash } from '../lib/packages.mjs';
 import { wasm, withParts } from '../lib/programs.mjs';
 import { refuses } from '../lib/refusals.mjs';
 
 const KIB = 1024;
 
 journey('bad models', async (world) => {
-  await badPrograms(world);
+  const program = await badPrograms(world);
   await badUploads(world);
-  await badVersions(world);
+  await badVersions(world, program);
 });
 
+/** Returns the hash of a program that Dave has uploaded. */
 async function badPrograms(world) {
   const { api } = world;
   const upload = (code) => api.tx.models.uploadProgram(u8aToHex(code));
-  const good = withParts();
+  // One that nobody has uploaded before.
+  const good = withParts({ body: `(drop (i64.const ${Date.now()}))` });
   const chain = (depth) => Array.from({ length: depth }, (_, index) =>
     `(func $f${index} ${index + 1 < depth ? `(call $f${index + 1})` : ''})`).join('\n');
 
@@ -50,6 +52,7 @@ async function badPrograms(world) {
 
   await world.step('a good program is accepted', () => submit(api, upload(good), dave));
   await refuses(world, [['the same program again', 'models.ProgramAlreadyExists', upload(good)]]);
+  return programHash(good);
 }
 
 async function badUploads(world) {
@@ -76,11 +79,14 @@ async function badUploads(world) {
   ]);
 }
 
-async function badVersions(world) {
+async function badVersions(world, program) {
   const { api, step } = world;
-  const { model, program, params, version } = await step('Dave publishes a model', () =>
-    publishPackage(api, dave, digitsPackage('mlp')));
+  const params = await step('Dave has uploaded params', () => uploadParams(api, dave, Buffer.from('weights')));
   const spec = { ...plainSpec, program, params: { OnChain: params } };
+  const { model, version } = await step('and published a model', async () => {
+    const model = await createModel(api, dave, { name: 'model' });
+    return { model, version: await publishVersion(api, dave, model, spec) };
+  });
   const publish = (changes, of = model) => api.tx.models.publishVersion(of, { ...spec, ...changes });
   const external = (changes) =>
     ({ params: { External: { root: `0x${'11'.repeat(32)}`, len: 1, locations: [], ...changes } } });

@@ -1,72 +1,25 @@
 // Everything by the tool `assay`: keys, a model, a provider, an answer, and what is wrong, each with its exit code.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { account, alice, charlie, submit, tokens } from '../lib/chain.mjs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { accountOf, alice, charlie, own, submit, tokens } from '../lib/chain.mjs';
 import { best, digitsPackage, distance, image, label, reference } from '../lib/digits.mjs';
 import { journey } from '../lib/journey.mjs';
 import { request, SEGMENT_LENGTH } from '../lib/market.mjs';
-import { binary } from '../lib/node.mjs';
+import { encodePackage } from '../lib/packages.mjs';
+import { EXIT, Tool } from '../lib/tool.mjs';
 import { until } from '../lib/wait.mjs';
 
-const EXIT = { done: 0, failed: 1, usage: 2, refused: 3, unreachable: 4, unanswered: 5 };
 /** Segments of the params: some blocks' worth. */
 const SEGMENTS = 40;
 
-/** The tool with a folder of its own, whose node is at `url`. */
-class Tool {
-  constructor(url) {
-    this.folder = mkdtempSync(join(tmpdir(), 'assay-tool-'));
-    this.environment = { ...process.env, XDG_CONFIG_HOME: this.path('config'), ASSAY_URL: url };
-  }
-
-  path(name) {
-    return join(this.folder, name);
-  }
-
-  remove() {
-    rmSync(this.folder, { recursive: true });
-  }
-
-  /** Starts it. `result` is what it printed and its exit code. */
-  start(call, { environment = {}, input } = {}) {
-    const env = { ...this.environment, ...environment };
-    const child = spawn(binary('assay'), call.map(String), { env, cwd: this.folder, stdio: 'pipe' });
-    const result = { out: '', error: '' };
-    child.stdout.on('data', (text) => (result.out += text));
-    child.stderr.on('data', (text) => (result.error += text));
-    child.stdin.on('error', () => {}).end(input);
-    const ended = new Promise((resolve) => child.once('close', (code) => resolve({ ...result, code })));
-    return { child, ended };
-  }
-
-  /** What it prints, where it succeeds. */
-  async text(call, options) {
-    const { out, error, code } = await this.start(call, options).ended;
-    assert.equal(code, EXIT.done, `assay ${call.join(' ')}: ${error}`);
-    return out.trim();
-  }
-
-  /** What it prints as JSON. */
-  async json(call, options) {
-    return JSON.parse(await this.text([...call, '--json'], options));
-  }
-
-  /** It fails with an exit code and an error that matches. */
-  async fails(call, code, error, options) {
-    const ended = await this.start(call, options).ended;
-    assert.equal(ended.code, code, `assay ${call.join(' ')}: ${ended.out}${ended.error}`);
-    assert.match(ended.error, error);
-    return ended;
-  }
-}
-
 journey('the chain by the command line', async ({ api, node, step }) => {
   const tool = new Tool(node.url);
+  const [dave, asker] = ['//Dave', '//Charlie'].map(own);
+  // The chain may have been used before.
+  const params = (await api.query.models.nextParams()).toNumber();
+  const model = (await api.query.models.nextModel()).toNumber();
   const digits = longer(digitsPackage('cnn'));
   writeFileSync(tool.path('cnn.assay'), digits);
   writeFileSync(tool.path('image.f32'), image(0));
@@ -83,7 +36,7 @@ journey('the chain by the command line', async ({ api, node, step }) => {
     const { secret } = await tool.json(['keys', 'show', 'provider', '--secret']);
     assert.equal(secret.split(' ').length, 12);
     assert.ok(!shown.includes(secret));
-    assert.equal(account(secret).address, provider);
+    assert.equal(accountOf(secret).address, provider);
     const { address } = await tool.json(['keys', 'import', 'copy'], { input: `${secret}\n` });
     assert.equal(address, provider);
     await tool.text(['keys', 'remove', 'copy', '--yes']);
@@ -102,41 +55,41 @@ journey('the chain by the command line', async ({ api, node, step }) => {
   });
 
   await step('publishing is killed in the middle', async () => {
-    const { child, ended } = tool.start(['model', 'publish', 'cnn.assay', '--key', '//Dave', '--royalty', '5']);
-    await until('some segments to arrive', async () => (await arrived(api)) > 0);
+    const { child, ended } = tool.start(['model', 'publish', 'cnn.assay', '--key', dave, '--royalty', '5']);
+    await until('some segments to arrive', async () => (await arrived(api, params)) > 0);
     child.kill('SIGKILL');
     await ended;
-    assert.ok((await arrived(api)) < SEGMENTS);
+    assert.ok((await arrived(api, params)) < SEGMENTS);
   });
 
   const version = await step('run again, it uploads what is missing and no more', async () => {
     const { out, error, code } = await tool.start(
-      ['model', 'publish', 'cnn.assay', '--key', '//Dave', '--royalty', '5'],
+      ['model', 'publish', 'cnn.assay', '--key', dave, '--royalty', '5'],
     ).ended;
     assert.equal(code, EXIT.done, error);
     assert.match(error, /the program is on the chain already/);
-    const [, there] = error.match(new RegExp(`the params 0 have (\\d+) of ${SEGMENTS} segments already`));
+    const [, there] = error.match(new RegExp(`the params ${params} have (\\d+) of ${SEGMENTS} segments already`));
     assert.match(error, new RegExp(`uploaded: ${SEGMENTS - there} segments`));
     assert.ok(there > 0 && there < SEGMENTS);
-    assert.equal((await api.query.models.nextParams()).toNumber(), 1);
+    assert.equal((await api.query.models.nextParams()).toNumber(), params + 1);
     return Number(out.match(/version (\d+) of model/)[1]);
   });
 
   await step('run once more, it publishes nothing', async () => {
-    const again = await tool.json(['model', 'publish', 'cnn.assay', '--key', '//Dave', '--royalty', '5']);
-    assert.deepEqual(again, { model: 0, version, new: false });
+    const again = await tool.json(['model', 'publish', 'cnn.assay', '--key', dave, '--royalty', '5']);
+    assert.deepEqual(again, { model, version, new: false });
   });
 
   await step('the model is listed and shown', async () => {
-    const [model] = await tool.json(['model', 'list']);
-    assert.deepEqual([model.name, model.versions], ['digits-cnn', [version]]);
-    const shown = await tool.json(['model', 'show', model.model]);
+    const listed = (await tool.json(['model', 'list'])).find((listed) => listed.model === model);
+    assert.deepEqual([listed.name, listed.versions], ['digits-cnn', [version]]);
+    const shown = await tool.json(['model', 'show', model]);
     assert.equal(shown.versions[0].royalty_percent, 5);
     assert.deepEqual(shown.versions[0].inputs, [{ name: 'image', dtype: 'f32', shape: [1, 1, 8, 8] }]);
   });
 
   await step('nobody answers yet, and the tool says where to look', () =>
-    tool.fails(['infer', version, '--input', 'image.f32', '--key', '//Charlie'], EXIT.failed, /`assay model show 0`/));
+    tool.fails(['infer', version, '--input', 'image.f32', '--key', asker], EXIT.failed, new RegExp(`\`assay model show ${model}\``)));
 
   await step('an account without funds is refused by the chain', async () => {
     const call = ['provider', 'register', '--bond', '1000', '--key', 'provider'];
@@ -169,13 +122,14 @@ journey('the chain by the command line', async ({ api, node, step }) => {
   });
 
   await step('an input of another shape is refused before anything is paid', async () => {
-    const call = ['infer', version, '--input', 'image=[1,2,3]', '--key', '//Charlie'];
+    const jobsBefore = (await api.query.jobs.nextJobId()).toNumber();
+    const call = ['infer', version, '--input', 'image=[1,2,3]', '--key', asker];
     await tool.fails(call, EXIT.failed, /image.*\[1, 1, 8, 8\]/);
-    assert.equal((await api.query.jobs.nextJobId()).toNumber(), 0);
+    assert.equal((await api.query.jobs.nextJobId()).toNumber(), jobsBefore);
   });
 
   await step('Charlie asks, and gets the final answer, which is that of onnxruntime', async () => {
-    const call = ['infer', version, '--input', 'image=image.f32', '--key', '//Charlie', '--output', 'answer'];
+    const call = ['infer', version, '--input', 'image=image.f32', '--key', asker, '--output', 'answer'];
     const answer = await tool.json(call);
     const { data, shape } = answer.outputs.probabilities;
     assert.deepEqual([answer.status, answer.outcome, shape], ['final', 'answered', [1, 10]]);
@@ -188,25 +142,26 @@ journey('the chain by the command line', async ({ api, node, step }) => {
     assert.ok(statSync(tool.path('answer/probabilities.npy')).size > 0);
   });
 
-  await step('a person sees the states as they come, and the label', async () => {
+  const job = await step('a person sees the states as they come, and the label', async () => {
     const { out, error, code } = await tool.start(
-      ['infer', version, '--input', 'image.f32', '--key', '//Charlie', '--until', 'pending'],
+      ['infer', version, '--input', 'image.f32', '--key', asker, '--until', 'pending'],
     ).ended;
     assert.equal(code, EXIT.done, error);
-    assert.match(error, /job 1 is requested[^]*queued[^]*pending/);
+    const [, job] = error.match(/job (\d+) is requested[^]*queued[^]*pending/);
     assert.match(out, new RegExp(`%  ${label(0)}\n`));
+    return job;
   });
 
   await step('a job is shown, and waited for', async () => {
-    assert.equal((await tool.json(['job', 'watch', 1])).outcome, 'answered');
-    const shown = await tool.text(['job', 'show', 1]);
+    assert.equal((await tool.json(['job', 'watch', job])).outcome, 'answered');
+    const shown = await tool.text(['job', 'show', job]);
     assert.match(shown, /state {5}final: answered/);
-    await tool.fails(['job', 'show', 99], EXIT.failed, /job 99 is not on the chain/);
+    await tool.fails(['job', 'show', 999_999], EXIT.failed, /job 999999 is not on the chain/);
   });
 
   await step('a fee that is too low is refused by the chain', () =>
     tool.fails(
-      ['infer', version, '--input', 'image.f32', '--key', '//Charlie', '--max-fee', '1plancks'],
+      ['infer', version, '--input', 'image.f32', '--key', asker, '--max-fee', '1plancks'],
       EXIT.refused,
       /jobs\.FeeTooLow/,
     ));
@@ -224,9 +179,9 @@ journey('the chain by the command line', async ({ api, node, step }) => {
   });
 
   await step('a wait for a job that ends without an answer ends too', async () => {
-    const job = await request(api, charlie, version, image(0), { maxFee: tokens(api, 1) });
-    const watching = tool.start(['job', 'watch', job]);
-    await submit(api, api.tx.jobs.cancel(job), charlie);
+    const cancelled = await request(api, charlie, version, image(0), { maxFee: tokens(api, 1) });
+    const watching = tool.start(['job', 'watch', cancelled]);
+    await submit(api, api.tx.jobs.cancel(cancelled), charlie);
     const { out, error, code } = await watching.ended;
     assert.equal(code, EXIT.unanswered, error);
     assert.match(error, /ended without an answer: it was cancelled; the whole fee went back/);
@@ -250,19 +205,16 @@ journey('the chain by the command line', async ({ api, node, step }) => {
   tool.remove();
 });
 
-/** Segments of the first params that the chain has. */
-async function arrived(api) {
-  const record = await api.query.models.params(0);
+/** Segments of some params that the chain has. */
+async function arrived(api, params) {
+  const record = await api.query.models.params(params);
   if (record.isNone) return 0;
   const { status } = record.unwrap();
   return status.isComplete ? SEGMENTS : status.asUploading.frontier.segments.toNumber();
 }
 
 /** The package with params that fill more segments, which its program does not read. */
-function longer({ bytes, manifest, program, params }) {
+function longer({ manifest, program, params }) {
   const all = Buffer.concat([params, randomBytes(SEGMENTS * SEGMENT_LENGTH - params.length)]);
-  const text = Buffer.from(JSON.stringify({ ...manifest, params_len: all.length }));
-  const prefix = Buffer.from(bytes.subarray(0, 12));
-  prefix.writeUInt32LE(text.length, 8);
-  return Buffer.concat([prefix, text, program, all]);
+  return encodePackage({ manifest: { ...manifest, params_len: all.length }, program, params: all });
 }

@@ -52,10 +52,15 @@ function writtenPackage({ manifest: { steps }, program, params }) {
     program_len: program.length, params_len: params.length, program_hash: programHash(program),
     source_hash: u8aToHex(new Uint8Array(32)),
   };
-  const manifest = Buffer.from(JSON.stringify({ ...nothing, ...parts, steps }));
+  return encodePackage({ manifest: { ...nothing, ...parts, steps }, program, params });
+}
+
+/** A package's file. */
+export function encodePackage({ manifest, program, params }) {
+  const text = Buffer.from(JSON.stringify(manifest));
   const length = Buffer.alloc(PREFIX - MAGIC.length);
-  length.writeUInt32LE(manifest.length);
-  return Buffer.concat([Buffer.from(MAGIC, 'latin1'), length, manifest, program, params]);
+  length.writeUInt32LE(text.length);
+  return Buffer.concat([Buffer.from(MAGIC, 'latin1'), length, text, program, params]);
 }
 
 /**

@@ -3,7 +3,7 @@
 use assay_chain::models::events::{ModelCreated, VersionPublished};
 use assay_chain::runtime_types::pallet_models::specs::{ModelSpec, VersionSpec};
 use assay_chain::runtime_types::pallet_models::types as chain;
-use assay_chain::{runtime_apis, storage, tx};
+use assay_chain::{constants, runtime_apis, storage, tx};
 use subxt::utils::AccountId32;
 use subxt_signer::sr25519::Keypair;
 
@@ -26,7 +26,25 @@ pub struct Model {
     pub versions: Vec<u32>,
 }
 
+/// What the chain takes of a version at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of params on the chain.
+    pub params_len: u64,
+    /// The owner's share of each payment, in parts of 10^9.
+    pub royalty: u32,
+}
+
 impl Chain {
+    /// What it takes of a version at most.
+    pub fn limits(&self) -> Result<Limits, ClientError> {
+        let models = constants().models();
+        Ok(Limits {
+            params_len: self.constant(models.max_params_len())?,
+            royalty: self.constant(models.max_royalty())?.0,
+        })
+    }
+
     /// All models, or those of an owner, the oldest first.
     pub fn models(&self, owner: Option<&AccountId32>) -> Result<Vec<Model>, ClientError> {
         let records = self.fetch_all(storage().models().models())?;

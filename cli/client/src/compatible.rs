@@ -44,6 +44,8 @@ const QUERIES: [(&str, &str); 5] = [
     ("Models", "Params"),
     ("Models", "Programs"),
 ];
+/// The constants that are read.
+const CONSTANTS: [(&str, &str); 2] = [("Models", "MaxParamsLen"), ("Models", "MaxRoyalty")];
 /// The pallets whose events are read.
 const EVENTS: [&str; 3] = ["Jobs", "Models", "Providers"];
 
@@ -76,6 +78,14 @@ pub fn differences(known: &Metadata, other: &Metadata) -> Vec<String> {
             hash(other),
         )
     });
+    let constants = CONSTANTS.map(|(pallet, name)| {
+        let hash = |metadata: &Metadata| metadata.pallet_by_name(pallet)?.constant_hash(name);
+        (
+            format!("the constant {}.{name}", first_lower(pallet)),
+            hash(known),
+            hash(other),
+        )
+    });
     let events = EVENTS.map(|pallet| {
         let hash = |metadata: &Metadata| metadata.type_hash(metadata.pallet_by_name(pallet)?.event_ty_id()?);
         (
@@ -84,7 +94,12 @@ pub fn differences(known: &Metadata, other: &Metadata) -> Vec<String> {
             hash(other),
         )
     });
-    let all = calls.into_iter().chain(apis).chain(queries).chain(events);
+    let all = calls
+        .into_iter()
+        .chain(apis)
+        .chain(queries)
+        .chain(constants)
+        .chain(events);
     all.filter(|(_, known, other)| known.is_none() || known != other)
         .map(|(what, ..)| what)
         .collect()

@@ -11,7 +11,7 @@ use subxt::config::substrate::H256;
 use subxt::rpcs::client::RpcParams;
 use subxt::rpcs::{self, rpc_params, RpcClient};
 use subxt::storage::Address;
-use subxt::{runtime_apis, OnlineClient, PolkadotConfig};
+use subxt::{constants, runtime_apis, OnlineClient, PolkadotConfig};
 use tokio::runtime::{Builder, Runtime};
 
 use super::compatible;
@@ -116,6 +116,15 @@ impl Chain {
         value.transpose().map_err(|error| self.error(error))
     }
 
+    /// A constant of the chain's runtime.
+    pub(super) fn constant<Entry: constants::Address>(
+        &self,
+        entry: Entry,
+    ) -> Result<Entry::Target, ClientError> {
+        let value = self.newest()?.constants().entry(entry);
+        value.map_err(|error| self.error(error))
+    }
+
     /// All values of a map of the chain's state at the newest block, by their keys.
     pub(super) fn fetch_all<Entry>(&self, entry: Entry) -> Result<Vec<(u32, Entry::Value)>, ClientError>
     where
@@ -172,8 +181,9 @@ async fn open(url: &str) -> Result<(RpcClient, OnlineClient<Config>), ClientErro
     Ok((rpc, client.map_err(|error| ClientError::of(url, error))?))
 }
 
-/// The cause behind all others, in words.
+/// The cause behind all others, in words, without the layers that it came through.
 fn innermost(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.last().map(ToString::to_string).unwrap_or_default()
+    let text = causes.last().map(ToString::to_string).unwrap_or_default();
+    text.trim_start_matches("RPC error: client error: ").into()
 }

@@ -1,5 +1,7 @@
 //! What the tool exits with.
 
+use serde_json::{json, Value};
+
 use super::{Different, Failure};
 use crate::client::job::Unanswered;
 use crate::client::ClientError;
@@ -34,6 +36,24 @@ pub fn exit_code(failure: &Failure) -> u8 {
         Some(ClientError::BadUrl(_)) => USAGE,
         _ => FAILED,
     }
+}
+
+/// A failure for machines, as `README.md` describes it.
+pub fn as_json(failure: &Failure) -> Value {
+    let code = exit_code(failure);
+    let kind = match code {
+        USAGE => "usage",
+        REFUSED => "refused",
+        UNREACHABLE => "unreachable",
+        UNANSWERED => "unanswered",
+        _ => "failed",
+    };
+    let mut json = json!({"error": kind, "exit_code": code, "message": failure.to_string()});
+    if let Some(ClientError::Refused { call, name, .. }) = failure.downcast_ref() {
+        json["call"] = json!(call);
+        json["name"] = json!(name);
+    }
+    json
 }
 
 /// A wait ended without what was waited for, and there is something to show all the same.
@@ -88,6 +108,29 @@ mod tests {
             4
         );
         assert_eq!(code(Unanswered::Standstill { job: 0 }), 5);
+    }
+
+    #[test]
+    fn a_machine_reads_which_call_was_refused_and_why() {
+        let refused = ClientError::Refused {
+            call: "jobs.request".into(),
+            name: "jobs.FeeTooLow".into(),
+            explanation: "Pay more.".into(),
+        };
+        let expected = json!({
+            "error": "refused",
+            "exit_code": 3,
+            "message": "the chain refused jobs.request: jobs.FeeTooLow: Pay more.",
+            "call": "jobs.request",
+            "name": "jobs.FeeTooLow",
+        });
+        assert_eq!(as_json(&refused.into()), expected);
+        let usage = Failure::from(Usage("no".into()));
+        assert_eq!(
+            as_json(&usage),
+            json!({"error": "usage", "exit_code": 2, "message": "no"})
+        );
+        assert_eq!(as_json(&"anything".into())["error"], "failed");
     }
 
     #[test]

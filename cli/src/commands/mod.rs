@@ -30,7 +30,7 @@ use crate::package::Package;
 
 pub use completions::Completions;
 pub use connect::{Account, Node, Signing};
-pub use exit::{exit_code, report, UnansweredReport, Usage};
+pub use exit::{as_json, exit_code, report, UnansweredReport, Usage};
 pub use infer::Infer;
 pub use inputs::{Inputs, Pictures};
 pub use inspect::Inspect;

@@ -1,5 +1,6 @@
 //! `assay model`.
 
+mod limits;
 mod list;
 mod publish;
 mod show;

@@ -10,6 +10,7 @@ use assay_chain::runtime_types::sp_arithmetic::per_things::Perbill;
 use assay_engine::limits::SEGMENT_LEN;
 use serde_json::json;
 
+use super::limits::{check, Wish};
 use crate::client::keys::Signer;
 use crate::client::version::VersionInfo;
 use crate::client::{Chain, H256};
@@ -122,6 +123,13 @@ enum Place {
 
 impl Publication<'_> {
     fn publish(&self, chain: &Chain) -> Result<Published, Failure> {
+        let wish = Wish {
+            name: self.name,
+            manifest: &self.package.manifest,
+            royalty: self.arguments.royalty.0,
+            locations: &self.arguments.external,
+        };
+        check(&wish, &chain.limits()?)?;
         chain.settle(self.signer.keypair())?;
         let model = match self.place(chain)? {
             Place::Published(published) => return Ok(published),
