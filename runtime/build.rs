@@ -5,5 +5,14 @@ fn main() {
     #[cfg(feature = "std")]
     std::env::remove_var("RUSTC_WORKSPACE_WRAPPER");
     #[cfg(feature = "std")]
-    substrate_wasm_builder::WasmBuilder::build_using_defaults();
+    builder().build();
+}
+
+#[cfg(feature = "std")]
+fn builder() -> substrate_wasm_builder::WasmBuilder {
+    let builder = substrate_wasm_builder::WasmBuilder::init_with_defaults();
+    #[cfg(feature = "metadata-hash")]
+    // `TOKEN_SYMBOL` and `TOKEN_DECIMALS` of `src/constants.rs`.
+    let builder = builder.enable_metadata_hash("ASSAY", 12);
+    builder
 }

@@ -162,7 +162,7 @@ section_demo() {
 section_journeys() { (cd "$ROOT/tests" && npm test); }
 
 section_testnet() {
-    "$ROOT/scripts/next-runtime.sh"
+    "$ROOT/scripts/runtime.sh" next
     "$ROOT/scripts/testnet.sh" up --fresh
     "$ROOT/scripts/testnet.sh" test
     "$ROOT/scripts/testnet.sh" down

@@ -34,8 +34,11 @@ const SALT = process.env.ASSAY_NEW_ACCOUNTS && `${Date.now()}-${process.pid}`;
 /** The secret that is used instead of a well-known one: the same, or one that nobody has used before. Root stays who it is. */
 export const own = (secret) => (SALT && secret !== '//Alice' ? `${secret}//${SALT}` : secret);
 
-/** The account of a secret: `//Alice`, or a mnemonic. */
-export const account = (secret) => keyring.addFromUri(own(secret));
+/** The account of a secret as it is. */
+export const accountOf = (secret) => keyring.addFromUri(secret);
+
+/** The account of a secret that is this process's own: `//Alice`, or a mnemonic. */
+export const account = (secret) => accountOf(own(secret));
 
 /** Accounts that have funds at genesis. */
 export const [alice, bob, charlie, dave, eve, ferdie] = ['Alice', 'Bob', 'Charlie', 'Dave', 'Eve', 'Ferdie'].map(
@@ -61,12 +64,12 @@ export class Refused extends Error {
 }
 
 /**
- * Signs a call, submits it and waits until it is in a block.
+ * Signs a call, submits it and waits until it is in a block. `options` are those of the signature.
  * @returns {Promise<{fee: bigint, events: import('@polkadot/types/interfaces').Event[]}>}
  * @throws {Refused}
  */
-export async function submit(api, call, signer) {
-  const { dispatchError, events } = await inBlock(call, signer);
+export async function submit(api, call, signer, options) {
+  const { dispatchError, events } = await inBlock(call, signer, options);
   const fee = feeOf(api, events);
   const failure = dispatchError ?? innerFailure(api, events);
   if (failure) throw refusedBy(api, failure, fee);
@@ -78,10 +81,10 @@ export async function submit(api, call, signer) {
 // then: what is refused for it is signed again.
 const NOT_YET = ['ancient birth block', 'Priority is too low', 'Transaction is outdated'];
 
-async function inBlock(call, signer) {
+async function inBlock(call, signer, options) {
   return until('the pool to be where the chain is', async () => {
     try {
-      return await sent(call, signer);
+      return await sent(call, signer, options);
     } catch (error) {
       if (NOT_YET.some((reason) => error.message.includes(reason))) return undefined;
       throw error;
@@ -89,10 +92,10 @@ async function inBlock(call, signer) {
   }, { pause: 500 });
 }
 
-function sent(call, signer) {
+function sent(call, signer, options) {
   return new Promise((resolve, reject) => {
     call
-      .signAndSend(signer, { nonce: -1 }, (result) => {
+      .signAndSend(signer, { nonce: -1, ...options }, (result) => {
         if (result.isInBlock || result.isFinalized) resolve(result);
         else if (result.isError) reject(new Refused('pool', `${result.status.type}`));
       })

@@ -56,11 +56,14 @@ export function named(name) {
 
 const ofRole = (role) => nodes.filter((node) => node.role === role);
 
-/** The program and the arguments of a node. */
-export function command(node) {
+/** The validators' RPCs. */
+export const relays = ofRole('validator').map(({ url }) => url);
+
+/** The program and the arguments of a node, which asks the relay chain at some RPCs. */
+export function command(node, relayUrls = relays) {
   return node.of === 'relay chain'
     ? [relayBinary(), relayArguments(node)]
-    : [binary('assay-node'), parachainArguments(node)];
+    : [binary('assay-node'), parachainArguments(node, relayUrls)];
 }
 
 const common = (node) => [
@@ -80,8 +83,7 @@ function relayArguments(node) {
 
 // The relay chain is asked over RPC instead of being followed by a client in each node, which would take as much of the
 // machine as a validator does.
-function parachainArguments(node) {
-  const validators = ofRole('validator');
+function parachainArguments(node, relayUrls) {
   return [
     ...(node.role === 'collator' ? [node.key, '--collator'] : ['--name', node.name]),
     ...['--chain', PARACHAIN],
@@ -89,8 +91,8 @@ function parachainArguments(node) {
     ...['--enable-offchain-indexing', 'true'],
     // The keys of well-known accounts would make collators watchers.
     ...['--offchain-worker', node.role === 'provider' ? 'always' : 'never'],
-    ...['--relay-chain-rpc-urls', ...validators.map(({ url }) => url)],
+    ...['--relay-chain-rpc-urls', ...relayUrls],
     ...['--', '--chain', RELAY_CHAIN, '--listen-addr', `/ip4/127.0.0.1/tcp/${node.relayPort}/ws`],
-    ...['--bootnodes', ...validators.map(address)],
+    ...['--bootnodes', ...ofRole('validator').map(address)],
   ].map(String);
 }

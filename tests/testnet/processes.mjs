@@ -26,11 +26,11 @@ function isOf(node, pid) {
   }
 }
 
-/** Starts a node, unless it runs. Returns whether it had to. */
-export function start(node) {
+/** Starts a node, unless it runs. Returns whether it had to. It asks the relay chain at the validators' RPCs, or at others. */
+export function start(node, relayUrls) {
   if (pidOf(node)) return false;
   mkdirSync(node.folder, { recursive: true });
-  const [program, parameters] = command(node);
+  const [program, parameters] = command(node, relayUrls);
   const log = openSync(node.log, 'a');
   const child = spawn(program, parameters, { stdio: ['ignore', log, log], detached: true });
   closeSync(log);

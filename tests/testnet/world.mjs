@@ -30,8 +30,9 @@ class ProviderNode {
     this.died.catch(() => {});
   }
 
-  async start() {
-    start(this.node);
+  /** Starts it, unless it runs. It asks the relay chain at the validators' RPCs, or at others. */
+  async start(relayUrls) {
+    start(this.node, relayUrls);
     await until(`${this.node.name} to answer`, async () => {
       if (!pidOf(this.node)) throw new Error(`${this.node.name} ended at once, see ${this.node.log}`);
       return (await stateOf(this.node)).best !== undefined;
@@ -49,6 +50,12 @@ class ProviderNode {
   async end() {
     this.toldToEnd = true;
     await stop(this.node);
+  }
+
+  /** It ends by itself, sooner or later. */
+  async endsByItself() {
+    this.toldToEnd = true;
+    await until(`${this.node.name} to end`, () => !pidOf(this.node));
   }
 
   /** The journey is over. */

@@ -1,20 +1,21 @@
-// A provider's node gets nothing and sends nothing while a right claim of its provider is challenged. Back in time, it shows what was
-// asked; back too late, it has lost.
+// A provider's node gets nothing and sends nothing while a right claim of its provider is challenged: its machine hangs, or the
+// network is gone. Back in time, it shows what was asked; back too late, it has lost.
 
 import assert from 'node:assert/strict';
+import { Cable } from '../../lib/cable.mjs';
 import { alice, bob, connect, eve, height, submit, tokens } from '../../lib/chain.mjs';
 import { setTimes, untilEnded, untilEvent } from '../../lib/disputes.mjs';
 import { journey } from '../../lib/journey.mjs';
 import { bobProvides, bobsClaim } from '../../lib/liar.mjs';
 import { publishFolding, untilJob } from '../../lib/market.mjs';
-import { named } from '../nodes.mjs';
+import { named, relays } from '../nodes.mjs';
 import { pidOf } from '../processes.mjs';
 
 /** Too many to be shown with the claim. */
 const STEPS = 100;
 const ROOT = { height: 7, index: 0 };
 
-journey('a provider cut off while its claim is challenged', async ({ api, step }) => {
+journey('a provider cut off while its claim is challenged', async ({ api, node: handle, step }) => {
   const node = named('provider-1');
   const others = await connect(named('provider-2').url);
   const stake = async () => (await others.query.providers.providers(bob.address)).unwrap().bonded.toBigInt();
@@ -26,46 +27,64 @@ journey('a provider cut off while its claim is challenged', async ({ api, step }
     return version;
   });
 
-  /** Stops the node's process where it is, as a network does that delivers nothing. Returns what Eve challenges. */
-  const challengedWhileAway = async () => {
-    const firstBlock = await height(api);
-    const { job, claim } = await bobsClaim(api, version);
-    process.kill(pidOf(node), 'SIGSTOP');
+  /** What Eve challenges while Bob's node, which has claimed, is away. */
+  const challengedWhile = async (goesAway) => {
+    const firstBlock = await height(others);
+    const { job, claim } = await bobsClaim(others, version);
+    await goesAway();
     const id = { job, attempt: 0 };
     await submit(others, others.tx.disputes.challenge(id), eve);
     await submit(others, others.tx.disputes.ask(id, ROOT, claim.traceRoot, []), eve);
     return { id, firstBlock };
   };
-  const comesBack = () => process.kill(pidOf(node), 'SIGCONT');
+  const keepsEverything = async (before, { id, firstBlock }) => {
+    const shown = await untilEvent(others, 'disputes.Shown', id, firstBlock);
+    assert.equal(shown.hashes.toNumber(), STEPS + 1);
+    const [ended] = await untilEnded(others, id, firstBlock);
+    assert.equal(ended.ending.type, 'Abandoned');
+    assert.equal((await untilJob(others, id.job, 'Final')).status.asFinal.type, 'Answered');
+    assert.equal(await stake(), before);
+  };
+  const hangs = () => process.kill(pidOf(node), 'SIGSTOP');
+  const goesOn = () => process.kill(pidOf(node), 'SIGCONT');
 
   try {
     await step('back in time, it shows its trace, and keeps everything', async () => {
       const before = await stake();
-      const { id, firstBlock } = await challengedWhileAway();
-      comesBack();
-      const shown = await untilEvent(others, 'disputes.Shown', id, firstBlock);
-      assert.equal(shown.hashes.toNumber(), STEPS + 1);
-      const [ended] = await untilEnded(others, id, firstBlock);
-      assert.equal(ended.ending.type, 'Abandoned');
-      assert.equal((await untilJob(others, id.job, 'Final')).status.asFinal.type, 'Answered');
-      assert.equal(await stake(), before);
+      const challenged = await challengedWhile(hangs);
+      goesOn();
+      await keepsEverything(before, challenged);
     });
 
     await step('back too late, it has lost what stood behind the job, and no more', async () => {
       const before = await stake();
-      const { id, firstBlock } = await challengedWhileAway();
+      const { id, firstBlock } = await challengedWhile(hangs);
       const [ended] = await untilEnded(others, id, firstBlock);
-      comesBack();
+      goesOn();
       assert.equal(ended.ending.type, 'Withheld');
       const lost = before - (await stake());
       assert.ok(lost > 0n && lost < tokens(others, 10_000));
     });
-
-    await step('the node goes on, and answers the next job', async () => {
-      const { job } = await bobsClaim(others, version);
-      assert.equal((await untilJob(others, job, 'Final')).status.asFinal.type, 'Answered');
-    });
   } finally {
-    comesBack();
+    goesOn();
   }
+
+  await step('without its relay chain it ends by itself; started again in time, it keeps everything', async () => {
+    const before = await stake();
+    const cables = await Promise.all(relays.map((url) => new Cable(Number(new URL(url).port)).start()));
+    await handle.end();
+    await handle.start(cables.map(({ port }) => `ws://127.0.0.1:${port}`));
+    const challenged = await challengedWhile(async () => {
+      for (const cable of cables) cable.cut();
+      await handle.endsByItself();
+    });
+    await handle.start();
+    await keepsEverything(before, challenged);
+    for (const cable of cables) await cable.stop();
+  });
+
+  await step('the node goes on, and answers the next job', async () => {
+    const { job } = await bobsClaim(others, version);
+    assert.equal((await untilJob(others, job, 'Final')).status.asFinal.type, 'Answered');
+  });
 });

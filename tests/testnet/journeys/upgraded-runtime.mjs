@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { merkleizeMetadata } from '@polkadot-api/merkleize-metadata';
 import { u8aToHex } from '@polkadot/util';
 import { blake2AsHex } from '@polkadot/util-crypto';
 import { alice, bob, charlie, connect, height, submit, tokens } from '../../lib/chain.mjs';
@@ -13,12 +14,12 @@ import { offer, publishPackage, quote, registerProvider, request, setParameters,
 import { CACHE } from '../../lib/node.mjs';
 import { until } from '../../lib/wait.mjs';
 
-const NEXT = join(CACHE, 'next-runtime/assay_runtime.wasm');
+const NEXT = join(CACHE, 'runtimes/next/assay_runtime.wasm');
 
 journey('a runtime upgrade while jobs are open', async (world) => {
   const { node, step } = world;
   let { api } = world;
-  if (!existsSync(NEXT)) throw new Error(`${NEXT} is missing: scripts/next-runtime.sh builds it`);
+  if (!existsSync(NEXT)) throw new Error(`${NEXT} is missing: scripts/runtime.sh next builds it`);
   const code = readFileSync(NEXT);
   const version = async () => (await api.rpc.state.getRuntimeVersion()).specVersion.toNumber();
   const before = await version();
@@ -57,4 +58,17 @@ journey('a runtime upgrade while jobs are open', async (world) => {
     for (const job of jobs) assert.equal((await untilJob(api, job, 'Final')).status.asFinal.type, 'Answered');
     assert.ok((await height(api)) > first);
   });
+  await step('a wallet can sign what it was shown by the metadata: by their hash, and by no other', async () => {
+    const [call, hash] = [api.tx.system.remark('0x'), await metadataHash(api)];
+    await submit(api, call, charlie, { mode: 1, metadataHash: hash });
+    const another = submit(api, call, charlie, { mode: 1, metadataHash: new Uint8Array(32) });
+    await assert.rejects(another, { name: 'pool', message: /bad signature/ });
+  });
 });
+
+/** The hash of the runtime's metadata, as wallets compute it: RFC 78 of Polkadot's fellowship. */
+async function metadataHash(api) {
+  const metadata = (await api.call.metadata.metadataAtVersion(15)).unwrap().toU8a();
+  const [decimals, tokenSymbol] = [api.registry.chainDecimals[0], api.registry.chainTokens[0]];
+  return merkleizeMetadata(metadata, { decimals, tokenSymbol }).digest();
+}
