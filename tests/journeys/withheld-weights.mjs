@@ -24,7 +24,7 @@ journey('withheld weights', async (world) => {
     const [{ until }] = await eventsSince(api, 'models.ChunkAsked', firstBlock);
     return until.toNumber();
   };
-  const request = requestCall(api, 0, word(1), { maxFee: 10n ** 12n });
+  const request = () => requestCall(api, version, word(1), { maxFee: 10n ** 12n });
 
   const version = await step('Alice has published a version, and the chain knows the root of its weights', () =>
     publishFolding(api, alice, {
@@ -64,7 +64,7 @@ journey('withheld weights', async (world) => {
     assert.ok((await api.call.modelsApi.version(version)).unwrap().frozen.isTrue);
   });
   await refuses(world, [
-    ['a request for a frozen version', 'jobs.VersionFrozen', request],
+    ['a request for a frozen version', 'jobs.VersionFrozen', request()],
     ['weights of something else', 'models.WrongChunk',
       api.tx.models.showChunk(version, CHUNK, paramsOfOneChunk(Buffer.from('others')).proof)],
   ]);
@@ -74,7 +74,7 @@ journey('withheld weights', async (world) => {
     await submit(api, api.tx.models.reclaimChunkBond(version, CHUNK), dave);
     assert.ok((await balance(api, eve)).held < held);
     await show();
-    await submit(api, request, dave);
+    await submit(api, request(), dave);
     const job = (await api.query.jobs.nextJobId()).toNumber() - 1;
     assert.equal((await jobInfo(api, job)).status.type, 'Queued');
   });

@@ -31,6 +31,9 @@ const keyring = new Keyring({ type: 'sr25519' });
 /** What tells this process's accounts from those of others, where ASSAY_NEW_ACCOUNTS is set. */
 const SALT = process.env.ASSAY_NEW_ACCOUNTS && `${Date.now()}-${process.pid}`;
 
+/** Whether this process has accounts of its own. */
+export const SALTED = Boolean(SALT);
+
 /** The secret that is used instead of a well-known one: the same, or one that nobody has used before. Root stays who it is. */
 export const own = (secret) => (SALT && secret !== '//Alice' ? `${secret}//${SALT}` : secret);
 
@@ -69,7 +72,7 @@ export class Refused extends Error {
  * @throws {Refused}
  */
 export async function submit(api, call, signer, options) {
-  const { dispatchError, events } = await inBlock(call, signer, options);
+  const { dispatchError, events } = await inBlock(api, call, signer, options);
   const fee = feeOf(api, events);
   const failure = dispatchError ?? innerFailure(api, events);
   if (failure) throw refusedBy(api, failure, fee);
@@ -80,16 +83,40 @@ export async function submit(api, call, signer, options) {
 // another, and the account's last transaction is in the pool again, or its number is that of the block before. The pool took nothing
 // then: what is refused for it is signed again.
 const NOT_YET = ['ancient birth block', 'Priority is too low', 'Transaction is outdated'];
+// What the pool says of one that it took and has no place for any more. It may be in a block, by way of another node.
+const DROPPED = ['Invalid', 'Usurped', 'Dropped'];
+/** A transaction that was dropped is in one of so many newest blocks, or in none. */
+const RECENT = 8;
 
-async function inBlock(call, signer, options) {
+async function inBlock(api, call, signer, options) {
   return until('the pool to be where the chain is', async () => {
     try {
       return await sent(call, signer, options);
     } catch (error) {
+      if (DROPPED.includes(error.message)) return includedLately(api, call.hash);
       if (NOT_YET.some((reason) => error.message.includes(reason))) return undefined;
       throw error;
     }
   }, { pause: 500 });
+}
+
+/** What came of a transaction that one of the newest blocks has. */
+async function includedLately(api, hash) {
+  let header = await api.rpc.chain.getHeader();
+  for (let age = 0; age < RECENT && !header.number.isZero(); age++) {
+    const { block } = await api.rpc.chain.getBlock(header.hash);
+    const index = block.extrinsics.findIndex((extrinsic) => extrinsic.hash.eq(hash));
+    if (index >= 0) return resultAt(await api.at(header.hash), index);
+    header = await api.rpc.chain.getHeader(header.parentHash);
+  }
+  return undefined;
+}
+
+async function resultAt(api, index) {
+  const all = await api.query.system.events();
+  const events = all.filter(({ phase }) => phase.isApplyExtrinsic && phase.asApplyExtrinsic.eq(index));
+  const failed = events.find(({ event }) => api.events.system.ExtrinsicFailed.is(event));
+  return { events, dispatchError: failed?.event.data[0] };
 }
 
 function sent(call, signer, options) {

@@ -1,6 +1,6 @@
 // A market with one provider that computes and one that does not.
 
-import { alice, bob, charlie, dave, eventsNamed, eve, height, submit, tokens } from './chain.mjs';
+import { alice, bob, charlie, dave, eventsNamed, eve, height, SALTED, submit, tokens } from './chain.mjs';
 import { claimCall, claimInBlock, longClaimBy } from './claims.mjs';
 import { setTimes } from './disputes.mjs';
 import { offer, publishFolding, quote, registerProvider, request, untilJob } from './market.mjs';
@@ -9,8 +9,8 @@ import { folding, word } from './programs.mjs';
 
 const INPUT = word(2026);
 
-/** The worker key that `assay-node --dev` has. */
-export const DEVELOPMENT_KEY = { workerSecret: '//Alice', silent: true };
+/** The worker key that `assay-node --dev` has. Another world's node is given one. */
+export const DEVELOPMENT_KEY = SALTED ? { workerSecret: '//Bob//worker' } : { workerSecret: '//Alice', silent: true };
 
 /** Bob's node provides a version, and watches it. Returns its worker key. */
 export async function bobProvides(api, version, key = { workerSecret: '//Bob//worker' }) {

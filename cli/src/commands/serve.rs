@@ -19,7 +19,7 @@ pub struct Serve {
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "http://127.0.0.1:9944")]
     pub node: Option<String>,
     /// Where to listen. Whoever reaches it and knows the token can have it compute and fetch.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9955")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9958")]
     pub listen: SocketAddr,
     /// What the node is told, where it does not reach the server at the address it listens at.
     #[arg(long, value_name = "URL")]
