@@ -15,6 +15,7 @@
 //! | [`compare`], [`expect`] | the executors beside each other, and an output beside the expected one |
 //! | [`serve`] | computes for a node |
 //! | [`client`] | talks to the chain through a node |
+//! | [`metrics`] | Prometheus' text format |
 //! | [`progress`] | a line that says how far a run is |
 //! | [`commands`] | the subcommands of `assay` |
 
@@ -26,6 +27,7 @@ pub mod compare;
 pub mod executors;
 pub mod expect;
 pub mod lower;
+pub mod metrics;
 pub mod native;
 pub mod onnx;
 pub mod operators;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use assay::{repository, Folder};
+use assay_cli::serve::counts::{self, Counts};
 use assay_cli::serve::http::Service;
 use assay_cli::serve::library::{Library, Limits};
 use assay_cli::serve::region::{chunk_hashes, region_root};
@@ -180,6 +181,37 @@ fn claim_states_and_witnesses_are_those_that_the_chain_expects() {
             Reply::Refused(Refusal::NoSuchStep)
         );
     }
+}
+
+#[test]
+fn what_was_done_is_counted_and_prometheus_is_told() {
+    let folder = Folder::new("serve-counts");
+    let (web, params) = (Web::new(), params());
+    web.put("/p", &params);
+    let (service, ask) = external(&folder, &params, &[web.url("/p")]);
+    assert_eq!(service.runs.counts(), Counts::default());
+    assert_eq!(states(service.answer(ask.clone())).len(), 4);
+    for (step, is_there) in [(2, true), (5, false)] {
+        let mut ask = ask.clone();
+        ask.question = Question::Witness { step };
+        assert_eq!(matches!(service.answer(ask), Reply::Witness(_)), is_there);
+    }
+    let counts = service.runs.counts();
+    assert_eq!((counts.traces, counts.witnesses, counts.refused), (1, 1, 1));
+    assert_eq!((counts.steps, counts.queued, counts.running), (3 + 2, 0, 0));
+    let bytes = service.library.bytes();
+    assert_eq!(bytes.fetched, params.len() as u64);
+    // The file, and nothing else.
+    assert_eq!(bytes.kept, params.len() as u64);
+    let text = counts::text(&counts, &bytes);
+    assert!(
+        text.contains("assay_serve_runs_total{result=\"witness\"} 1\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains(&format!("assay_serve_fetched_bytes_total {}\n", params.len())),
+        "{text}"
+    );
 }
 
 #[test]

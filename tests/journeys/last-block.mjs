@@ -19,9 +19,16 @@ const NOTHING = '0x00000000';
 const ALL = '0x00ca9a3b';
 
 journey('a challenge in the last block of the window', async (world) => {
-  const { api, step } = world;
-  const watch = (share) => api.rpc.offchain.localStorageSet('PERSISTENT', WATCHED_SHARE, share);
+  const watch = (share) => world.api.rpc.offchain.localStorageSet('PERSISTENT', WATCHED_SHARE, share);
+  try {
+    await inTheLastBlock(world, watch);
+  } finally {
+    await watch(ALL);
+  }
+}, { plain: true });
 
+async function inTheLastBlock(world, watch) {
+  const { api, step } = world;
   await step("Bob's node is told to watch nothing", () => watch(NOTHING));
   const { version, honest, worker } = await openMarket(world, {
     steps: STEPS,
@@ -63,4 +70,4 @@ journey('a challenge in the last block of the window', async (world) => {
     assert.ok(ended.challenger.eq(eve.address));
     assert.equal(ended.ending.type, 'ProvenFalse');
   });
-}, { plain: true });
+}

@@ -11,10 +11,11 @@ use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{header::AUTHORIZATION, StatusCode};
 use axum::middleware::{from_fn_with_state, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{post, put};
+use axum::routing::{get, post, put};
 use axum::Router;
 use codec::{DecodeAll, Encode};
 
+use super::counts;
 use super::library::{Library, StoreError};
 use super::runs::{Job, Runs};
 use crate::package::Hash as Hex;
@@ -42,6 +43,8 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/v1/params/{root}/{len}/{index}", put(segment))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(from_fn_with_state(service.clone(), authorized))
+        // Numbers alone, for which nobody has to know the token.
+        .route("/metrics", get(metrics))
         .with_state(service)
 }
 
@@ -60,6 +63,10 @@ async fn ask(State(service): State<Arc<Service>>, body: Bytes) -> Response {
         return (StatusCode::BAD_REQUEST, "that is no question\n").into_response();
     };
     blocking(move || service.answer(ask).encode().into_response()).await
+}
+
+async fn metrics(State(service): State<Arc<Service>>) -> Response {
+    blocking(move || counts::text(&service.runs.counts(), &service.library.bytes()).into_response()).await
 }
 
 async fn program(State(service): State<Arc<Service>>, body: Bytes) -> Response {

@@ -13,6 +13,7 @@ use assay_engine::memory::{MemoryTree, Region};
 use assay_engine::{Hash, Program};
 use assay_service::{ParamsRef, Refusal, Reply, Source, Work};
 
+use super::counts::Bytes;
 use super::fetch::{agent, beside, Fetch};
 use super::say;
 use crate::package::Hash as Hex;
@@ -28,6 +29,8 @@ pub struct Library {
     limits: Limits,
     params: Mutex<HashMap<ParamsRef, Stage>>,
     changed: Condvar,
+    /// Bytes that came from the web.
+    fetched: AtomicU64,
 }
 
 /// How much a library keeps.
@@ -83,7 +86,17 @@ impl Library {
             limits,
             params: Mutex::default(),
             changed: Condvar::new(),
+            fetched: AtomicU64::new(0),
         })
+    }
+
+    /// The bytes of params, as far as the disk says.
+    pub fn bytes(&self) -> Bytes {
+        let kept = files(&self.folder.join("params")).unwrap_or_default();
+        Bytes {
+            fetched: self.fetched.load(Ordering::Relaxed),
+            kept: kept.iter().map(|file| file.len).sum(),
+        }
     }
 
     /// The program with this hash.
@@ -185,7 +198,11 @@ impl Library {
                     file: &file,
                     progress: bytes,
                 };
-                fetched(&fetch, locations)
+                let stage = fetched(&fetch, locations)?;
+                if let Stage::Ready { .. } = stage {
+                    self.fetched.fetch_add(params.len, Ordering::Relaxed);
+                }
+                Ok(stage)
             }
         }
     }

@@ -6,8 +6,10 @@
 //! | [`runs`] | runs, on threads |
 //! | [`library`] | programs and params, on disk and in memory |
 //! | [`fetch`], [`region`] | params from the web, checked against their root |
+//! | [`counts`] | what was done, for Prometheus |
 //! | [`node`] | tells the node where its server is |
 
+pub mod counts;
 pub mod fetch;
 pub mod http;
 pub mod library;

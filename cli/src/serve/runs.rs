@@ -13,6 +13,7 @@ use assay_engine::trace::TraceId;
 use assay_engine::{Executor, Hash, Machine, Program, Status, WasmiExecutor};
 use assay_service::{Refusal, Reply, Work, MAX_STEPS};
 
+use super::counts::Counts;
 use super::say;
 use crate::executors::{ExecutorKind, Stepper};
 use crate::run::Written;
@@ -67,6 +68,8 @@ struct Entry {
 /// The runs.
 pub struct Runs {
     entries: Mutex<HashMap<Key, Entry>>,
+    /// What was done; not what is on.
+    done: Mutex<Counts>,
     changed: Condvar,
     executor: Option<ExecutorKind>,
     written_max: usize,
@@ -77,6 +80,7 @@ impl Runs {
     pub fn start(threads: usize, executor: Option<ExecutorKind>, written_max: usize) -> Arc<Self> {
         let runs = Arc::new(Self {
             entries: Mutex::default(),
+            done: Mutex::default(),
             changed: Condvar::new(),
             executor,
             written_max,
@@ -92,6 +96,37 @@ impl Runs {
 
     fn entries(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was done, and what is on.
+    pub fn counts(&self) -> Counts {
+        let mut counts = *self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        for entry in self.entries().values() {
+            match entry.stage {
+                Stage::Queued(_) => counts.queued += 1,
+                Stage::Running(_) => counts.running += 1,
+                Stage::Done(_) => {}
+            }
+        }
+        counts
+    }
+
+    /// Counts what came of a run, up to a step if one is named.
+    fn count(&self, found: Option<&Result<Found, Refusal>>, step: Option<u64>, time: Duration) {
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        done.time += time;
+        match found {
+            Some(Ok(Found::Trace { states, .. })) => {
+                done.traces += 1;
+                done.steps += states.len() as u64 - 1;
+            }
+            Some(Ok(Found::Witness(_))) => {
+                done.witnesses += 1;
+                done.steps += step.unwrap_or_default();
+            }
+            Some(Err(_)) => done.refused += 1,
+            None => done.given_up += 1,
+        }
     }
 
     /// Whether the run is known, so that nothing has to be loaded for it.
@@ -187,9 +222,11 @@ impl Runs {
             entries = self.changed.wait(entries).unwrap_or_else(PoisonError::into_inner);
         };
         drop(entries);
+        let begin = Instant::now();
         let run = AssertUnwindSafe(|| self.run(&key, *job));
         // A thread that goes down would leave those that ask waiting.
         let found = catch_unwind(run).unwrap_or(Some(Err(Refusal::Failed)));
+        self.count(found.as_ref(), key.1, begin.elapsed());
         let mut entries = self.entries();
         match found {
             Some(found) => {

@@ -1,6 +1,5 @@
 //! `assay provider metrics`.
 
-use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use super::status::Report;
 use crate::client::{AccountId32, Amount};
 use crate::commands::connect::account;
 use crate::commands::{Account, Failure, Node};
+use crate::metrics::Lines;
 
 /// Arguments of `assay provider metrics`.
 #[derive(Debug, clap::Args)]
@@ -77,7 +77,7 @@ fn text_of(node: &Node, provider: &AccountId32) -> Result<String, String> {
 
 /// The figures in Prometheus' text format.
 fn text(report: &Report) -> String {
-    let mut text = Text::default();
+    let mut text = Lines::new("assay_provider_");
     let unbonding = report.unbonding.iter().map(|chunk| chunk.amount.0).sum();
     text.add("active", "gauge", "Whether the chain gives the provider jobs", "");
     text.value("", u8::from(report.status == "active"));
@@ -119,79 +119,39 @@ fn text(report: &Report) -> String {
             text.value(what, u8::from(is_ready));
         }
     }
-    text.lines
+    text.lines()
 }
 
 fn plancks(amount: Amount) -> u128 {
     amount.0
 }
 
-/// Metrics, and the one that values are added to.
-#[derive(Default)]
-struct Text {
-    lines: String,
-    name: &'static str,
-    label: &'static str,
-}
-
-impl Text {
-    fn add(&mut self, name: &'static str, kind: &str, help: &str, label: &'static str) {
-        (self.name, self.label) = (name, label);
-        let _ = writeln!(
-            self.lines,
-            "# HELP assay_provider_{name} {help}.\n# TYPE assay_provider_{name} {kind}"
-        );
-    }
-
-    fn value(&mut self, label: &str, value: impl std::fmt::Display) {
-        let labels = match self.label {
-            "" => String::new(),
-            name => format!("{{{name}=\"{label}\"}}"),
-        };
-        let _ = writeln!(self.lines, "assay_provider_{}{labels} {value}", self.name);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn values_follow_their_metric_with_its_label() {
-        let mut text = Text::default();
-        text.add("open_jobs", "gauge", "Jobs that are not final", "");
-        text.value("", 3);
-        text.add("jobs_total", "counter", "Jobs by how they ended", "outcome");
-        text.value("completed", 5);
-        let expected = "# HELP assay_provider_open_jobs Jobs that are not final.\n\
-                        # TYPE assay_provider_open_jobs gauge\n\
-                        assay_provider_open_jobs 3\n\
-                        # HELP assay_provider_jobs_total Jobs by how they ended.\n\
-                        # TYPE assay_provider_jobs_total counter\n\
-                        assay_provider_jobs_total{outcome=\"completed\"} 5\n";
-        assert_eq!(text.lines, expected);
-    }
-
     /// Every metric of the committed dashboard and alerts is one that is told.
     #[test]
     fn the_dashboard_asks_for_what_there_is() {
-        let told = include_str!("metrics.rs");
+        let told = [
+            ("assay_provider_", include_str!("metrics.rs")),
+            ("assay_serve_", include_str!("../../serve/counts.rs")),
+        ];
         let asked = concat!(
             include_str!("../../../../monitoring/grafana.json"),
             include_str!("../../../../monitoring/alerts.yml")
         );
-        let names = asked.split("assay_provider_").skip(1);
-        let names = names.map(|rest| {
-            rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-                .next()
-        });
-        let names = names
-            .flatten()
-            .filter(|name| !name.is_empty())
-            .collect::<Vec<_>>();
-        assert!(names.len() > 10);
-        for name in names {
-            assert!(told.contains(&format!("\"{name}\"")), "{name}");
+        for (prefix, source) in told {
+            let ends = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+            let names = asked
+                .split(prefix)
+                .skip(1)
+                .filter_map(|rest| rest.split(ends).next());
+            let names = names.collect::<Vec<_>>();
+            assert!(names.len() > 3, "{prefix}");
+            for name in names {
+                assert!(source.contains(&format!("\"{name}\"")), "{prefix}{name}");
+            }
         }
     }
 }
