@@ -31,143 +31,171 @@ pub(super) struct Wish<'a> {
     pub(super) locations: &'a [String],
 }
 
+/// What there is of something, the most that the chain takes, and what to do where that is less.
+struct Measure {
+    what: String,
+    unit: &'static str,
+    has: u64,
+    most: u64,
+    advice: &'static str,
+}
+
+const EXPORT: &str = "export the model otherwise";
+const LABELS: &str = "pack it with fewer or shorter --labels, or without: they are for people alone";
+
 /// Fails with the first limit that a version is beyond, and with what to do about it.
 pub(super) fn check(wish: &Wish, limits: &Limits) -> Result<(), Usage> {
-    let Wish {
-        name,
-        manifest,
-        royalty,
-        locations,
-    } = wish;
-    if name.is_empty() {
+    if wish.name.is_empty() {
         return Err(Usage("a model has a name: --name gives it one".into()));
     }
-    at_most(
-        "the model's name",
-        "bytes",
-        len(name),
-        most::NAME,
-        "--name gives it another",
-    )?;
-    let packed = "pack it again with another";
-    at_most(
-        "the description",
-        "bytes",
-        len(&manifest.description),
-        most::DESCRIPTION,
-        packed,
-    )?;
-    at_most(
-        "the license",
-        "bytes",
-        len(&manifest.license),
-        most::LICENSE,
-        packed,
-    )?;
-    tensors("inputs", &manifest.inputs, MAX_INPUT_LEN.into())?;
-    tensors("outputs", &manifest.outputs, MAX_OUTPUT_LEN.into())?;
-    let labels = "pack it with fewer or shorter --labels, or without: they are for people alone";
-    at_most(
-        "the labels",
-        "entries",
-        manifest.labels.len() as u64,
-        most::LABELS,
-        labels,
-    )?;
-    for label in &manifest.labels {
-        at_most(
-            &format!("the label `{label}`"),
-            "bytes",
-            len(label),
-            most::LABEL,
-            labels,
-        )?;
-    }
-    at_most(
-        "the locations",
-        "entries",
-        locations.len() as u64,
-        most::LOCATIONS,
-        "name fewer with --external",
-    )?;
-    for location in *locations {
-        at_most(
-            &format!("the location {location}"),
-            "bytes",
-            len(location),
-            most::LOCATION,
-            "find a shorter one",
-        )?;
-    }
-    at_most(
-        "the royalty",
-        "parts of 10^9",
-        (*royalty).into(),
-        limits.royalty.into(),
-        "ask for less with --royalty",
-    )?;
-    if locations.is_empty() {
-        let external = "keep them off the chain with --external";
-        at_most(
-            "the params",
-            "bytes",
-            manifest.params_len,
-            limits.params_len,
-            external,
-        )?;
-    }
-    Ok(())
-}
-
-fn tensors(which: &str, specs: &[TensorSpec], most_bytes: u64) -> Result<(), Usage> {
-    let export = "export the model otherwise";
-    at_most(
-        &format!("the {which}"),
-        "tensors",
-        specs.len() as u64,
-        most::TENSORS,
-        export,
-    )?;
-    let mut all = 0_u64;
-    for spec in specs {
-        let tensor = format!("the name of the tensor `{}` of the {which}", spec.name);
-        at_most(
-            &tensor,
-            "bytes",
-            len(&spec.name),
-            most::TENSOR_NAME,
-            "rename it in the model",
-        )?;
-        let tensor = format!("the tensor `{}` of the {which}", spec.name);
-        at_most(
-            &tensor,
-            "dimensions",
-            spec.shape.len() as u64,
-            most::DIMENSIONS,
-            export,
-        )?;
-        if spec.shape.contains(&0) {
-            return Err(Usage(format!(
-                "{tensor} is empty, which the chain refuses: {export}"
-            )));
+    let manifest = wish.manifest;
+    for (which, specs) in [("input", &manifest.inputs), ("output", &manifest.outputs)] {
+        if let Some(empty) = specs.iter().find(|spec| spec.shape.contains(&0)) {
+            let text = format!(
+                "the {which} `{}` is empty, which the chain refuses: {EXPORT}",
+                empty.name
+            );
+            return Err(Usage(text));
         }
-        // What nobody can count is too much.
-        all = all.saturating_add(spec.bytes().unwrap_or(u64::MAX));
     }
-    at_most(&format!("all {which} together"), "bytes", all, most_bytes, export)
+    let all = texts(wish)
+        .into_iter()
+        .chain(tensors("input", &manifest.inputs, MAX_INPUT_LEN.into()))
+        .chain(tensors("output", &manifest.outputs, MAX_OUTPUT_LEN.into()))
+        .chain(amounts(wish, limits));
+    match all.into_iter().find(|measure| measure.has > measure.most) {
+        None => Ok(()),
+        Some(beyond) => Err(Usage(beyond.to_string())),
+    }
 }
 
-fn len(text: &str) -> u64 {
-    text.len() as u64
-}
-
-fn at_most(what: &str, unit: &str, has: u64, most: u64, advice: &str) -> Result<(), Usage> {
-    match has <= most {
-        true => Ok(()),
-        false => Err(Usage(format!(
+impl std::fmt::Display for Measure {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let Self {
+            what,
+            unit,
+            has,
+            most,
+            advice,
+        } = self;
+        write!(
+            f,
             "{what}: {has} {unit}, and the chain takes {most} at most: {advice}"
-        ))),
+        )
     }
+}
+
+fn measure(
+    what: impl Into<String>,
+    unit: &'static str,
+    has: u64,
+    most: u64,
+    advice: &'static str,
+) -> Measure {
+    let what = what.into();
+    Measure {
+        what,
+        unit,
+        has,
+        most,
+        advice,
+    }
+}
+
+fn text(what: impl Into<String>, text: &str, most: u64, advice: &'static str) -> Measure {
+    measure(what, "bytes", text.len() as u64, most, advice)
+}
+
+fn texts(wish: &Wish) -> Vec<Measure> {
+    let (manifest, again) = (wish.manifest, "pack it again with another");
+    let mut all = vec![
+        text(
+            "the model's name",
+            wish.name,
+            most::NAME,
+            "--name gives it another",
+        ),
+        text("the description", &manifest.description, most::DESCRIPTION, again),
+        text("the license", &manifest.license, most::LICENSE, again),
+        measure(
+            "the labels",
+            "entries",
+            manifest.labels.len() as u64,
+            most::LABELS,
+            LABELS,
+        ),
+    ];
+    let labels = manifest.labels.iter();
+    all.extend(labels.map(|label| text(format!("the label `{label}`"), label, most::LABEL, LABELS)));
+    let locations = wish.locations.iter();
+    let shorter = "find a shorter one";
+    all.extend(locations.map(|url| text(format!("the location {url}"), url, most::LOCATION, shorter)));
+    all
+}
+
+fn tensors(which: &str, specs: &[TensorSpec], most_bytes: u64) -> Vec<Measure> {
+    // What nobody can count is too much.
+    let bytes = specs.iter().map(|spec| spec.bytes().unwrap_or(u64::MAX));
+    let bytes = bytes.fold(0, u64::saturating_add);
+    let mut all = vec![
+        measure(
+            format!("the {which}s"),
+            "tensors",
+            specs.len() as u64,
+            most::TENSORS,
+            EXPORT,
+        ),
+        measure(
+            format!("all {which}s together"),
+            "bytes",
+            bytes,
+            most_bytes,
+            EXPORT,
+        ),
+    ];
+    for TensorSpec { name, shape, .. } in specs {
+        let rename = "rename it in the model";
+        all.push(text(
+            format!("the name of the {which} `{name}`"),
+            name,
+            most::TENSOR_NAME,
+            rename,
+        ));
+        let axes = shape.len() as u64;
+        all.push(measure(
+            format!("the {which} `{name}`"),
+            "dimensions",
+            axes,
+            most::DIMENSIONS,
+            EXPORT,
+        ));
+    }
+    all
+}
+
+fn amounts(wish: &Wish, limits: &Limits) -> Vec<Measure> {
+    let (locations, params_len) = (wish.locations.len() as u64, wish.manifest.params_len);
+    // Those that are elsewhere may be longer.
+    let on_chain = if locations == 0 { params_len } else { 0 };
+    let external = "keep them off the chain with --external";
+    let (royalty, most_royalty) = (wish.royalty.into(), limits.royalty.into());
+    vec![
+        measure(
+            "the locations",
+            "entries",
+            locations,
+            most::LOCATIONS,
+            "name fewer with --external",
+        ),
+        measure(
+            "the royalty",
+            "parts of 10^9",
+            royalty,
+            most_royalty,
+            "ask for less with --royalty",
+        ),
+        measure("the params", "bytes", on_chain, limits.params_len, external),
+    ]
 }
 
 #[cfg(test)]
@@ -242,8 +270,8 @@ mod tests {
             (changed(|it| it.license = "l".repeat(65)), "the license: 65 bytes"),
             (changed(|it| it.labels = vec!["l".into(); 65]), "the labels: 65 entries, and the chain takes 64"),
             (changed(|it| it.labels[1] = "l".repeat(33)), "--labels"),
-            (changed(|it| it.inputs[0].name = "x".repeat(33)), "of the inputs: 33 bytes"),
-            (changed(|it| it.outputs[0].shape = vec![1; 9]), "`y` of the outputs: 9 dimensions"),
+            (changed(|it| it.inputs[0].name = "x".repeat(33)), "the name of the input `xxx"),
+            (changed(|it| it.outputs[0].shape = vec![1; 9]), "the output `y`: 9 dimensions"),
             (changed(|it| it.outputs[0].shape = vec![0]), "is empty"),
             (changed(|it| it.inputs = vec![it.inputs[0].clone(); 9]), "the inputs: 9 tensors"),
             (changed(|it| it.inputs[0].shape = vec![u64::MAX, 2]), "all inputs together"),
@@ -266,11 +294,10 @@ mod tests {
         assert_eq!(error(&manifest, "model", 0, &["https://there".into()]), "");
     }
 
-    /// The limits are written in the pallet's source, and nowhere else.
     #[test]
     fn the_limits_are_those_of_the_pallet() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../pallets/models/src/types.rs");
-        let source = std::fs::read_to_string(folder).unwrap();
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../pallets/models/src/types.rs");
+        let source = std::fs::read_to_string(path).unwrap();
         for line in [
             format!("name: Bytes<{}>", most::NAME),
             format!("description: Bytes<{}>", most::DESCRIPTION),

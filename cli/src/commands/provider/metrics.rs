@@ -128,8 +128,6 @@ fn plancks(amount: Amount) -> u128 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     /// Every metric of the committed dashboard and alerts is one that is told.
     #[test]
     fn the_dashboard_asks_for_what_there_is() {
