@@ -6,9 +6,8 @@ import { join } from 'node:path';
 import { binary } from '../lib/node.mjs';
 import { FOLDER, relayBinary } from './folder.mjs';
 
-const SPECS = join(FOLDER, 'chains');
-
-/** The specs' files. */
+/** The folder of the specs, and their files. */
+export const SPECS = join(FOLDER, 'chains');
 export const RELAY_CHAIN = join(SPECS, 'relay.json');
 export const PARACHAIN = join(SPECS, 'parachain.json');
 

@@ -1,11 +1,11 @@
 // Where the test network keeps its state, and where its programs are.
 
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { CACHE } from '../lib/node.mjs';
 
 /** All state of the network is in this folder. */
-export const FOLDER = process.env.ASSAY_TESTNET ?? join(CACHE, 'testnet');
+export const FOLDER = resolve(process.env.ASSAY_TESTNET || join(CACHE, 'testnet'));
 
 /** The relay chain's node, with the programs that it needs beside it. */
 export function relayBinary() {

@@ -1,5 +1,6 @@
 // The nodes of the test network: their names, their roles, and what they are started with.
 
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { base58Encode, ed25519PairFromSeed } from '@polkadot/util-crypto';
 import { hexToU8a, u8aConcat } from '@polkadot/util';
@@ -7,8 +8,23 @@ import { binary } from '../lib/node.mjs';
 import { PARACHAIN, RELAY_CHAIN } from './chains.mjs';
 import { FOLDER, relayBinary } from './folder.mjs';
 
+const PORT_FILE = join(FOLDER, 'port');
+const keptPort = existsSync(PORT_FILE) ? readFileSync(PORT_FILE, 'utf8') : undefined;
+
 /** The first port of all. A node has ten: its RPC, its network, its metrics, and the network of its relay chain's client. */
-const FIRST_PORT = Number(process.env.ASSAY_TESTNET_PORT ?? 9900);
+const FIRST_PORT = Number(process.env.ASSAY_TESTNET_PORT || keptPort || 9900);
+
+/** Lets whoever looks after this network later find it at the same ports. */
+export function keepPort() {
+  mkdirSync(FOLDER, { recursive: true });
+  writeFileSync(PORT_FILE, `${FIRST_PORT}`);
+}
+
+/** Throws if the network was started at other ports than those that are wanted now. */
+export function refuseOtherPorts() {
+  if (!keptPort || Number(keptPort) === FIRST_PORT) return;
+  throw new Error(`the network in ${FOLDER} is at port ${keptPort}, not ${FIRST_PORT}: unset ASSAY_TESTNET_PORT, or begin anew with --fresh`);
+}
 
 const port = (index, offset) => FIRST_PORT + 10 * index + offset;
 
@@ -59,15 +75,19 @@ const ofRole = (role) => nodes.filter((node) => node.role === role);
 /** The validators' RPCs. */
 export const relays = ofRole('validator').map(({ url }) => url);
 
-/** The program and the arguments of a node, which asks the relay chain at some RPCs. */
-export function command(node, relayUrls = relays) {
+/**
+ * The program and the arguments of a node.
+ * @param {{relayUrls?: string[], data?: string}} [options] the RPCs at which it asks the relay chain, and its folder of data in
+ *   that of the node, if they are to be others than usual
+ */
+export function command(node, { relayUrls = relays, data = 'data' } = {}) {
   return node.of === 'relay chain'
-    ? [relayBinary(), relayArguments(node)]
-    : [binary('assay-node'), parachainArguments(node, relayUrls)];
+    ? [relayBinary(), relayArguments(node, data)]
+    : [binary('assay-node'), parachainArguments(node, data, relayUrls)];
 }
 
-const common = (node) => [
-  ...['--base-path', join(node.folder, 'data')],
+const common = (node, data) => [
+  ...['--base-path', join(node.folder, data)],
   ...['--rpc-port', node.rpcPort],
   ...['--prometheus-port', node.metricsPort],
   ...['--listen-addr', `/ip4/127.0.0.1/tcp/${node.networkPort}`],
@@ -77,17 +97,17 @@ const common = (node) => [
   ...['--bootnodes', ...others(node).map(address)],
 ];
 
-function relayArguments(node) {
-  return [node.key, '--validator', '--chain', RELAY_CHAIN, ...common(node)].map(String);
+function relayArguments(node, data) {
+  return [node.key, '--validator', '--chain', RELAY_CHAIN, ...common(node, data)].map(String);
 }
 
 // The relay chain is asked over RPC instead of being followed by a client in each node, which would take as much of the
 // machine as a validator does.
-function parachainArguments(node, relayUrls) {
+function parachainArguments(node, data, relayUrls) {
   return [
     ...(node.role === 'collator' ? [node.key, '--collator'] : ['--name', node.name]),
     ...['--chain', PARACHAIN],
-    ...common(node),
+    ...common(node, data),
     ...['--enable-offchain-indexing', 'true'],
     // The keys of well-known accounts would make collators watchers.
     ...['--offchain-worker', node.role === 'provider' ? 'always' : 'never'],

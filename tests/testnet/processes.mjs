@@ -26,11 +26,11 @@ function isOf(node, pid) {
   }
 }
 
-/** Starts a node, unless it runs. Returns whether it had to. It asks the relay chain at the validators' RPCs, or at others. */
-export function start(node, relayUrls) {
+/** Starts a node, unless it runs. Returns whether it had to. The options are those of its `command`. */
+export function start(node, options) {
   if (pidOf(node)) return false;
   mkdirSync(node.folder, { recursive: true });
-  const [program, parameters] = command(node, relayUrls);
+  const [program, parameters] = command(node, options);
   const log = openSync(node.log, 'a');
   const child = spawn(program, parameters, { stdio: ['ignore', log, log], detached: true });
   closeSync(log);
@@ -47,6 +47,8 @@ export async function stop(node) {
   const pid = pidOf(node);
   if (!pid) return false;
   process.kill(pid, 'SIGTERM');
+  // One that is stopped hears nothing until it goes on.
+  process.kill(pid, 'SIGCONT');
   await ended(node, SECONDS_TO_END).catch(() => kill(node));
   rmSync(pidFile(node), { force: true });
   return true;

@@ -30,9 +30,9 @@ class ProviderNode {
     this.died.catch(() => {});
   }
 
-  /** Starts it, unless it runs. It asks the relay chain at the validators' RPCs, or at others. */
-  async start(relayUrls) {
-    start(this.node, relayUrls);
+  /** Starts it, unless it runs. The options are those of its `command`. */
+  async start(options) {
+    start(this.node, options);
     await until(`${this.node.name} to answer`, async () => {
       if (!pidOf(this.node)) throw new Error(`${this.node.name} ended at once, see ${this.node.log}`);
       return (await stateOf(this.node)).best !== undefined;
