@@ -34,14 +34,10 @@ export class Cable {
     return new Promise((resolve) => this.server.listen(0, '127.0.0.1', () => resolve(this)));
   }
 
-  /** Ends what goes through it, and lets nothing through until it is mended. */
+  /** Ends what goes through it, and lets nothing through any more. */
   cut() {
     this.isCut = true;
     for (const socket of this.sockets) socket.destroy();
-  }
-
-  mend() {
-    this.isCut = false;
   }
 
   stop() {

@@ -138,11 +138,14 @@ export async function jobInfo(api, job) {
   return info.unwrap();
 }
 
-/** Waits until a job has a status, or one of some: `Assigned`, `Pending`, `Final`. */
+/**
+ * Waits until a job has a status, or one of some: `Assigned`, `Pending`, `Final`. There may be no such job for a while, where the block
+ * with its request is replaced by another.
+ */
 export async function untilJob(api, job, status, options) {
   return until(`job ${job} to be ${status}`, async () => {
-    const info = await jobInfo(api, job);
-    return [status].flat().includes(info.status.type) && info;
+    const info = (await api.call.jobsApi.job(job)).unwrapOr(undefined);
+    return info && [status].flat().includes(info.status.type) && info;
   }, options);
 }
 

@@ -1,8 +1,8 @@
-// A hundred requests at once, from ten accounts, to two providers on nodes of their own. Each is final or refunded, once, and every
-// planck is accounted for.
+// A hundred requests at once, from ten accounts: ninety to two providers on nodes of their own, ten to one that has no node. Each is
+// final or refunded, once, and every account has what the chain said of it, to the planck. All is read in final blocks.
 
 import assert from 'node:assert/strict';
-import { account, alice, balance, bob, charlie, connect, eventsNamed, height, protocol, submit, tokens } from '../../lib/chain.mjs';
+import { account, alice, balance, bob, charlie, connect, dave, eventsNamed, height, protocol, submit, tokens } from '../../lib/chain.mjs';
 import { digitsPackage, image } from '../../lib/digits.mjs';
 import { journey } from '../../lib/journey.mjs';
 import { offer, publishPackage, quote, registerProvider, requestCall, untilJob } from '../../lib/market.mjs';
@@ -16,61 +16,120 @@ const CAPACITY = 16;
 
 const sum = (values) => values.reduce((total, value) => total + value, 0n);
 
+/** The number of the newest block there is now, once it is final. */
+async function finalHeight(api) {
+  const newest = await height(api);
+  await until(`block ${newest} to be final`, async () => {
+    const final = await api.rpc.chain.getHeader(await api.rpc.chain.getFinalizedHead());
+    return final.number.toNumber() >= newest;
+  }, { pause: 1000 });
+  return newest;
+}
+
+/** What some accounts have, and have on hold, after a final block. */
+async function balancesAfter(api, block, accounts) {
+  const then = await api.at(await api.rpc.chain.getBlockHash(block));
+  return Promise.all(accounts.map((who) => balance(then, who)));
+}
+
+/** The data of all events of some names in final blocks. */
+async function dataOf(api, names, first, last) {
+  const lists = await Promise.all(names.map((name) => eventsNamed(api, name, first, last)));
+  return lists.map((list) => list.map(({ data }) => data));
+}
+
 /** Sends several calls of an account, one behind the other, and waits until all are in blocks. */
 async function sendAll(api, calls, signer) {
   const first = (await api.rpc.system.accountNextIndex(signer.address)).toNumber();
-  await Promise.all(calls.map((call, index) => call.signAndSend(signer, { nonce: first + index })));
-  const nonce = async () => (await api.query.system.account(signer.address)).nonce.toNumber();
-  await until(`the calls of ${signer.address}`, async () => (await nonce()) >= first + calls.length, { pause: 1000 });
+  await Promise.all(calls.map((call, index) => submit(api, call, signer, { nonce: first + index })));
 }
 
 journey('a hundred requests at once', async ({ api, step }) => {
   const others = await connect(named('provider-2').url);
   const requesters = Array.from({ length: ACCOUNTS }, (_, index) => account(`//Requester//${index}`));
   const { version } = await step('Alice has published a model', () => publishPackage(api, alice, digitsPackage('mlp')));
-  await step('Bob and Charlie provide, each with a node of his own', async () => {
-    for (const [node, provider, name] of [[api, bob, 'Bob'], [others, charlie, 'Charlie']]) {
-      await registerProvider(node, provider, { workerSecret: `//${name}//worker`, bond: tokens(api, 10_000) });
-      await offer(node, provider, version, { perJob: tokens(api, 0.1), capacity: CAPACITY });
+  await step('Bob and Charlie provide, each with a node of his own, and Dave without one', async () => {
+    for (const [node, provider, name] of [[api, bob, 'Bob'], [others, charlie, 'Charlie'], [api, dave, 'Dave']]) {
+      const silent = provider === dave;
+      await registerProvider(node, provider, { workerSecret: `//${name}//worker`, bond: tokens(api, 10_000), silent });
     }
+    for (const provider of [bob, charlie]) {
+      await offer(api, provider, version, { perJob: tokens(api, 0.1), capacity: CAPACITY });
+    }
+    // So dear that nobody is given to Dave who did not name him.
+    await offer(api, dave, version, { perJob: tokens(api, 5), capacity: CAPACITY });
   });
   await step('ten accounts have a thousand tokens each', async () => {
     const gifts = requesters.map(({ address }) => api.tx.balances.transferKeepAlive(address, tokens(api, 1_000)));
     await submit(api, api.tx.utility.batchAll(gifts), alice);
   });
   // Not Alice: she is a collator, too, and has a part of the fees.
-  const everybody = [...requesters, bob, charlie, protocol];
-  const all = () => Promise.all(everybody.map(async (who) => (await balance(api, who)).all));
-  const before = await all();
-  const firstBlock = (await height(api)) + 1;
+  const everybody = [...requesters, bob, charlie, dave, protocol];
+  const atFirst = await finalHeight(api);
+  const before = await balancesAfter(api, atFirst, everybody);
 
-  await step('each requests ten answers, all at once', async () => {
+  const maxFee = await step('each requests ten answers, one of them of Dave, all at once', async () => {
     const maxFee = await quote(api, version);
-    const calls = (index) => Array.from({ length: EACH }, (_, n) => requestCall(api, version, image(EACH * index + n), { maxFee }));
+    const call = (index) => index % EACH === 0
+      ? requestCall(api, version, image(index), { maxFee: tokens(api, 6), provider: dave.address })
+      : requestCall(api, version, image(index), { maxFee });
+    const calls = (account) => Array.from({ length: EACH }, (_, n) => call(EACH * account + n));
     await Promise.all(requesters.map((requester, index) => sendAll(api, calls(index), requester)));
+    return maxFee;
   });
 
-  const jobs = await step('all are final', async () => {
-    const requested = await eventsNamed(api, 'jobs.Requested', firstBlock, await height(api));
-    const jobs = requested.map(({ data }) => data.job.toNumber());
-    assert.equal(new Set(jobs).size, ACCOUNTS * EACH);
+  const isOurs = ({ requester }) => requesters.some(({ address }) => requester.eq(address));
+  const requested = await step('a hundred jobs are in final blocks', () =>
+    until('all requests', async () => {
+      const [requested] = await dataOf(api, ['jobs.Requested'], atFirst + 1, await finalHeight(api));
+      const ours = requested.filter(isOurs);
+      return ours.length === ACCOUNTS * EACH && ours;
+    }, { pause: 1000 }));
+  const jobs = requested.map(({ job }) => job.toNumber());
+
+  const atLast = await step('all have ended', async () => {
     for (const job of jobs) await untilJob(api, job, 'Final', { seconds: 300 });
-    return jobs;
+    return finalHeight(api);
   });
 
-  await step('each was paid or refunded, once, and every planck is accounted for', async () => {
-    const last = await height(api);
-    const finalized = await eventsNamed(api, 'jobs.Finalized', firstBlock, last);
-    const expired = await eventsNamed(api, 'jobs.Expired', firstBlock, last);
-    const ended = [...finalized, ...expired].map(({ data }) => data.job.toNumber());
-    assert.deepEqual(ended.toSorted((a, b) => a - b), jobs.toSorted((a, b) => a - b));
-    const fees = await eventsNamed(api, 'transactionPayment.TransactionFeePaid', firstBlock, last);
-    const ours = new Set(everybody.map(({ address }) => address));
-    const feesPaid = sum(fees.filter(({ data }) => ours.has(data.who.toString())).map(({ data }) => data.actualFee.toBigInt()));
-    const burnt = sum(finalized.map(({ data }) => data.settlement.burnt.toBigInt()));
-    assert.equal(sum(before) - sum(await all()), feesPaid + burnt);
-    for (const requester of requesters) assert.equal((await balance(api, requester)).held, 0n);
-    const byProvider = [bob, charlie].map(({ address }) => finalized.filter(({ data }) => data.provider.eq(address)).length);
+  const [finalized, expired, slashes, fees] = await dataOf(
+    api, ['jobs.Finalized', 'jobs.Expired', 'providers.Slashed', 'transactionPayment.TransactionFeePaid'], atFirst + 1, atLast);
+  const ended = [...finalized, ...expired];
+  const settlements = new Map(ended.map(({ job, settlement }) => [job.toNumber(), settlement]));
+
+  await step('each ended once: Dave\'s were refunded as a whole, the others paid', async () => {
+    const inOrder = (numbers) => [...numbers].sort((a, b) => a - b);
+    const endings = ended.map(({ job }) => job.toNumber()).filter((job) => jobs.includes(job));
+    assert.deepEqual(inOrder(endings), inOrder(jobs));
+    assert.equal(expired.filter(({ job }) => jobs.includes(job.toNumber())).length, ACCOUNTS);
+    for (const { job, maxFee: escrow } of requested) {
+      const { provider, royalty, protocol: share, burnt, refunded } = settlements.get(job.toNumber());
+      const parts = [provider, royalty, share, burnt, refunded].map((part) => part.toBigInt());
+      assert.equal(sum(parts), escrow.toBigInt(), `job ${job}`);
+      assert.equal(refunded.eq(escrow), !escrow.eq(maxFee), `job ${job}`);
+    }
+    const byProvider = [bob, charlie].map(({ address }) => finalized.filter(({ provider }) => provider.eq(address)).length);
     assert.ok(byProvider.every((count) => count > 0), `${byProvider}`);
+  });
+
+  await step('every account has what the chain said of it, to the planck', async () => {
+    const total = (list, of) => sum(list.map((data) => of(data).toBigInt()));
+    const changeOf = ({ address }) => {
+      const is = (who) => who.eq(address);
+      const asked = requested.filter(({ requester }) => is(requester));
+      const rewarded = slashes.filter(({ beneficiary }) => beneficiary.isSome && is(beneficiary.unwrap()));
+      return total(asked, ({ job }) => settlements.get(job.toNumber()).refunded)
+        - total(asked, ({ maxFee: escrow }) => escrow)
+        + total(finalized.filter(({ provider }) => is(provider)), ({ settlement }) => settlement.provider)
+        + total(rewarded, ({ rewarded: reward }) => reward)
+        - total(slashes.filter(({ provider }) => is(provider)), ({ amount }) => amount)
+        - total(fees.filter(({ who }) => is(who)), ({ actualFee }) => actualFee)
+        + (address === protocol.address ? total(ended, ({ settlement }) => settlement.protocol) : 0n);
+    };
+    const after = await balancesAfter(api, atLast, everybody);
+    const changes = after.map(({ all }, index) => all - before[index].all);
+    assert.deepEqual(changes, everybody.map(changeOf));
+    assert.ok(requesters.every((_, index) => after[index].held === 0n));
+    assert.equal(slashes.filter(({ provider }) => provider.eq(dave.address)).length, ACCOUNTS);
   });
 });
