@@ -1,6 +1,6 @@
 //! The command line tool `assay`.
 
-use std::io::{stdout, Write};
+use std::io::{stdout, ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -23,10 +23,7 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     match result {
-        Ok(report) => {
-            print(&report);
-            ExitCode::SUCCESS
-        }
+        Ok(report) => printed(&report),
         Err(error) => {
             complain(&error, json);
             ExitCode::from(exit_code(&error))
@@ -43,7 +40,7 @@ fn usage(error: &clap::Error) -> Failure {
 /// Prints what there is to show all the same, and on standard error why it failed.
 fn complain(error: &Failure, json: bool) {
     if let Some(report) = report(error) {
-        print(report);
+        printed(report);
     }
     // Its report is the whole of it.
     if error.is::<Different>() {
@@ -55,7 +52,13 @@ fn complain(error: &Failure, json: bool) {
     }
 }
 
-/// Whoever reads it may have read enough.
-fn print(text: &str) {
-    let _ = writeln!(stdout(), "{text}");
+/// Whoever reads it may have read enough. Where it cannot be written, it failed.
+fn printed(text: &str) -> ExitCode {
+    match writeln!(stdout(), "{text}").and_then(|()| stdout().flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            eprintln!("error: standard output: {error}");
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
 }

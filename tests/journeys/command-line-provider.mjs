@@ -11,6 +11,9 @@ import { EXIT, Tool } from '../lib/tool.mjs';
 import { behindTls, TRUSTED } from '../lib/tls.mjs';
 import { until } from '../lib/wait.mjs';
 
+/** The input of a program that folds. */
+const SEED = `seed=${JSON.stringify([1, 0, 0, 0, 0, 0, 0, 0])}`;
+
 journey('a provider by the command line', async ({ api, node, step }) => {
   const tool = new Tool(node.url);
   const [publisher, provider, asker] = ['//Dave', '//Bob', '//Charlie'].map(own);
@@ -69,14 +72,14 @@ journey('a provider by the command line', async ({ api, node, step }) => {
     const { worker } = await tool.json(['provider', 'worker', '--worker', 'second-worker', '--key', provider]);
     assert.equal((await api.call.providersApi.providerOf(worker)).unwrap().toString(), account('//Bob').address);
     assert.ok((await api.rpc.author.hasKey(worker, 'assy')).isTrue);
-    const { job, outcome } = await tool.json(['infer', version, '--input', `image=${values(0)}`, '--key', asker]);
+    const { job, outcome } = await tool.json(['infer', version, '--input', `image=${values(0)}`, '--key', asker, '--yes']);
     assert.equal(outcome, 'answered');
     assert.ok((await api.query.jobs.receipts(job)).isSome);
     assert.ok(address);
   });
 
   await step('paused, he is not asked; resumed, he is', async () => {
-    const call = ['infer', version, '--input', `image=${values(1)}`, '--key', asker, '--json'];
+    const call = ['infer', version, '--input', `image=${values(1)}`, '--key', asker, '--yes', '--json'];
     await tool.text(['provider', 'pause', '--key', provider]);
     assert.equal((await status()).status, 'paused');
     const { error } = await tool.fails(call, EXIT.failed, /./);
@@ -97,14 +100,35 @@ journey('a provider by the command line', async ({ api, node, step }) => {
     assert.match(text, /^assay_provider_stake_plancks\{part="free"\} 1000000000000000$/m);
   });
 
-  await step('a program that does not finish is no answer, and a machine reads so', async () => {
+  const endless = await step('a program that does not finish is no answer, and a machine reads so', async () => {
     const endless = await publishFolding(api, alice, { steps: 8, maxSteps: 4 });
     await tool.text(['provider', 'offer', endless, '--per-job', '0.1', '--key', provider]);
-    const call = ['infer', endless, '--input', `seed=${JSON.stringify([1, 0, 0, 0, 0, 0, 0, 0])}`, '--key', asker, '--json'];
-    const { out, error } = await tool.fails(call, EXIT.unanswered, /./);
+    const call = ['infer', endless, '--input', SEED, '--key', asker, '--until', 'pending', '--yes', '--json'];
+    const claimed = await tool.fails(call, EXIT.unanswered, /./);
+    const { job, outputs } = JSON.parse(claimed.out);
+    assert.equal(outputs, null);
+    const { out, error } = await tool.fails(['job', 'watch', job, '--json'], EXIT.unanswered, /./);
     assert.equal(JSON.parse(out).outcome, 'failed');
     assert.deepEqual(pick(JSON.parse(error)), { error: 'unanswered', exit_code: EXIT.unanswered });
+    return endless;
+  });
+
+  await step('its owner removes it, and Bob is told to take his offer back', async () => {
+    await submit(api, api.tx.models.deprecateVersion(endless), alice);
+    await submit(api, api.tx.models.removeVersion(endless), alice);
+    assert.match(await tool.text(['provider', 'status', '--key', provider]), new RegExp(`offer ${endless} --remove`));
     await tool.text(['provider', 'offer', endless, '--remove', '--key', provider]);
+    assert.equal((await status()).offers.length, 1);
+  });
+
+  await step('an output that is not what the version says is paid, and shown', async () => {
+    const outputs = [{ name: 'fold', dtype: 'U8', shape: [3] }];
+    const odd = await publishFolding(api, alice, { steps: 4, outputs });
+    await tool.text(['provider', 'offer', odd, '--per-job', '0.1', '--key', provider]);
+    const answer = await tool.json(['infer', odd, '--input', SEED, '--key', asker, '--yes']);
+    assert.equal(answer.outputs.output.data.length, 8);
+    assert.match(answer.note, /gave 8 bytes, and the version's outputs have 3/);
+    await tool.text(['provider', 'offer', odd, '--remove', '--key', provider]);
   });
 
   await step('a provider without a node does not answer in time', async () => {

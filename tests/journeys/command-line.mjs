@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Cable } from '../lib/cable.mjs';
 import { accountOf, alice, charlie, own, submit, tokens } from '../lib/chain.mjs';
 import { best, digitsPackage, distance, image, label, reference } from '../lib/digits.mjs';
 import { journey } from '../lib/journey.mjs';
@@ -41,6 +43,22 @@ journey('the chain by the command line', async ({ api, node, step }) => {
     assert.equal(address, provider);
     await tool.text(['keys', 'remove', 'copy', '--yes']);
     await tool.fails(['keys', 'show', 'copy'], EXIT.failed, /`assay keys list`/);
+  });
+
+  await step('nothing is no secret, and a key that everybody has is none', async () => {
+    for (const input of ['', '\n', '//Alice\n']) {
+      await tool.fails(['keys', 'import', 'copy'], EXIT.failed, /no secret/, { input });
+    }
+    assert.equal((await tool.json(['keys', 'list'])).length, 1);
+  });
+
+  await step('a key that cannot be read does not hide the others', async () => {
+    const broken = join(dirname((await tool.json(['keys', 'show', 'provider'])).file), 'broken.json');
+    writeFileSync(broken, '{', { mode: 0o600 });
+    const [first, second] = await tool.json(['keys', 'list']);
+    assert.match(first.error, /this is no key/);
+    assert.equal(second.address, provider);
+    rmSync(broken);
   });
 
   await step('a locked key opens with its password', async () => {
@@ -130,7 +148,10 @@ journey('the chain by the command line', async ({ api, node, step }) => {
 
   await step('Charlie asks, and gets the final answer, which is that of onnxruntime', async () => {
     const call = ['infer', version, '--input', 'image=image.f32', '--key', asker, '--output', 'answer'];
-    const answer = await tool.json(call);
+    const jobsBefore = (await api.query.jobs.nextJobId()).toNumber();
+    for (const unasked of [call, [...call, '--json']]) await tool.fails(unasked, EXIT.usage, /--yes, or --max-fee/);
+    assert.equal((await api.query.jobs.nextJobId()).toNumber(), jobsBefore);
+    const answer = await tool.json([...call, '--max-fee', '1']);
     const { data, shape } = answer.outputs.probabilities;
     assert.deepEqual([answer.status, answer.outcome, shape], ['final', 'answered', [1, 10]]);
     assert.ok(distance(data, reference('cnn', 0)) <= 1e-5);
@@ -144,16 +165,32 @@ journey('the chain by the command line', async ({ api, node, step }) => {
 
   const job = await step('a person sees the states as they come, and the label', async () => {
     const { out, error, code } = await tool.start(
-      ['infer', version, '--input', 'image.f32', '--key', asker, '--until', 'pending'],
+      ['infer', version, '--input', 'image.f32', '--key', asker, '--until', 'pending', '--yes'],
     ).ended;
     assert.equal(code, EXIT.done, error);
-    const [, job] = error.match(/job (\d+) is requested[^]*queued[^]*pending/);
+    const [, job] = error.match(/job (\d+) is requested[^]*block \d+: (?:pending|final)/);
     assert.match(out, new RegExp(`%  ${label(0)}\n`));
     return job;
   });
 
+  const cutOff = await step('cut off while its request is on its way, it says that nobody knows what came of it', async () => {
+    const next = async () => (await api.query.jobs.nextJobId()).toNumber();
+    const requested = await next();
+    const cable = await new Cable(node.rpcPort).start();
+    cable.cutAt('"ready"');
+    const call = ['infer', version, '--input', 'image.f32', '--key', asker, '--yes', '--json'];
+    try {
+      const { error } = await tool.fails([...call, '--url', `ws://127.0.0.1:${cable.port}`], EXIT.unknown, /look on the chain/);
+      assert.equal(JSON.parse(error).call, 'jobs.request');
+    } finally {
+      await cable.stop();
+    }
+    await until('the request to be in a block', async () => (await next()) > requested);
+    return requested;
+  });
+
   await step('a job is shown, and waited for', async () => {
-    assert.equal((await tool.json(['job', 'watch', job])).outcome, 'answered');
+    for (const each of [job, cutOff]) assert.equal((await tool.json(['job', 'watch', each])).outcome, 'answered');
     const shown = await tool.text(['job', 'show', job]);
     assert.match(shown, /state {5}final: answered/);
     await tool.fails(['job', 'show', 999_999], EXIT.failed, /job 999999 is not on the chain/);
@@ -167,7 +204,7 @@ journey('the chain by the command line', async ({ api, node, step }) => {
     ));
 
   await step('the provider takes its offer back and leaves', async () => {
-    assert.equal((await tool.json(['provider', 'status', 'provider'])).stats.completed, 2);
+    assert.equal((await tool.json(['provider', 'status', 'provider'])).stats.completed, 3);
     await tool.text(['provider', 'offer', version, '--remove', '--key', 'provider']);
     const { unbonding } = await tool.json(['provider', 'unbond', '1000', '--key', 'provider']);
     assert.equal(unbonding, `${tokens(api, 1_000)}`);

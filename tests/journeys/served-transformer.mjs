@@ -2,7 +2,7 @@
 // one lies and one breaks off, runs the model natively, and gives what a fraud proof takes.
 
 import assert from 'node:assert/strict';
-import { alice, bob, callsSince, charlie, height } from '../lib/chain.mjs';
+import { alice, bob, callsSince, charlie, eve, eventsSince, height, submit } from '../lib/chain.mjs';
 import { falselyClaimedBy } from '../lib/claims.mjs';
 import { floats } from '../lib/digits.mjs';
 import { setTimes, untilEvent } from '../lib/disputes.mjs';
@@ -77,6 +77,14 @@ journey('a served transformer', async ({ api, node, step }) => {
       await server.start();
       await answers(job, 1);
       assert.equal(web.requests.length, 6);
+    });
+
+    await step('somebody asks for a part of the weights, and the node shows it in time', async () => {
+      const firstBlock = await height(api);
+      await submit(api, api.tx.models.askChunk(version, WRONG_CHUNK), eve);
+      const shown = await until('the part', async () =>
+        (await eventsSince(api, 'models.ChunkShown', firstBlock)).find((data) => data.version.eq(version)));
+      assert.deepEqual([shown.chunk.toNumber(), shown.late.isTrue], [WRONG_CHUNK, false]);
     });
 
     await step('who does not know the token gets nothing', async () => {

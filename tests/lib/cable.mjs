@@ -14,6 +14,9 @@ export class Cable {
   forward(near, port) {
     if (this.isCut) return near.destroy();
     const far = connect(port, '127.0.0.1');
+    far.on('data', (bytes) => {
+      if (this.lastWords && bytes.includes(this.lastWords)) this.cut();
+    });
     for (const [from, to] of [[near, far], [far, near]]) {
       this.sockets.add(from);
       from.pipe(to);
@@ -38,6 +41,11 @@ export class Cable {
   cut() {
     this.isCut = true;
     for (const socket of this.sockets) socket.destroy();
+  }
+
+  /** Cuts it as soon as the far end says something. */
+  cutAt(words) {
+    this.lastWords = words;
   }
 
   stop() {

@@ -45,18 +45,21 @@ export async function publishVersion(api, owner, model, spec) {
 /** What a version needs besides its program and params, with nothing special about it. */
 export const plainSpec = { inputs: [], outputs: [], license: 'Apache-2.0', royalty: 0, maxSteps: 1, labels: [] };
 
+const FOLD = { name: 'fold', dtype: 'U64', shape: [] };
+
 /**
  * Publishes the program [`folding`], with no params unless others are given. Returns the version.
- * @param {{steps: number, rounds?: number, maxSteps?: number, params?: object}} what a run may take up to `maxSteps`
+ * @param {{steps: number, rounds?: number, maxSteps?: number, params?: object, outputs?: object[]}} what a run may take up to
+ *   `maxSteps`, and gives eight bytes, whatever the outputs are said to be
  */
-export async function publishFolding(api, owner, { steps, rounds = 1, maxSteps = steps, params }) {
+export async function publishFolding(api, owner, { steps, rounds = 1, maxSteps = steps, params, outputs = [FOLD] }) {
   const program = await uploadProgram(api, owner, folding({ steps, rounds }));
   return publishVersion(api, owner, await createModel(api, owner, { name: `folding-${steps}` }), {
     ...plainSpec,
     program,
     params: params ?? { OnChain: await uploadParams(api, owner, Buffer.alloc(0)) },
     inputs: [{ name: 'seed', dtype: 'U64', shape: [] }],
-    outputs: [{ name: 'fold', dtype: 'U64', shape: [] }],
+    outputs,
     maxSteps,
   });
 }

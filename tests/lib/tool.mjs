@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { binary } from './node.mjs';
 
 /** What it exits with. */
-export const EXIT = { done: 0, failed: 1, usage: 2, refused: 3, unreachable: 4, unanswered: 5 };
+export const EXIT = { done: 0, failed: 1, usage: 2, refused: 3, unreachable: 4, unanswered: 5, unknown: 6 };
 
 /** The tool with a folder of its own, whose node is at `url`. */
 export class Tool {

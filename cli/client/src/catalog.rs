@@ -88,16 +88,16 @@ impl Chain {
         Ok(included.event::<ModelCreated>()?.model)
     }
 
-    /// Publishes a version of a model. Returns its number.
+    /// Publishes a version of a model, and waits until it is final. Returns its number.
     ///
-    /// Fails with [`ClientError::Refused`].
+    /// Fails with [`ClientError::Refused`] and [`ClientError::Unknown`].
     pub fn publish_version(
         &self,
         owner: &Keypair,
         model: u32,
         spec: VersionSpec,
     ) -> Result<u32, ClientError> {
-        let included = self.submit(&tx().models().publish_version(model, spec), owner)?;
+        let included = self.submit_final(&tx().models().publish_version(model, spec), owner)?;
         Ok(included.event::<VersionPublished>()?.version)
     }
 }

@@ -24,6 +24,8 @@ pub type AtBlock = ClientAtBlock<Config, OnlineClientAtBlockImpl<Config>>;
 
 /// A node that does not answer for so long is not there.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// A chain that makes no block for so long stands still.
+pub(super) const STANDSTILL: Duration = Duration::from_secs(180);
 
 /// A connection to a node whose runtime this tool knows.
 pub struct Chain {

@@ -44,6 +44,23 @@ pub enum ClientError {
         /// What the runtime's documentation says about it.
         explanation: String,
     },
+    /// A call may be in a block, and may be in none.
+    #[error("it is not known what came of {call} ({reason}): look on the chain before you repeat it")]
+    Unknown {
+        /// `pallet.call`.
+        call: String,
+        /// Why.
+        reason: String,
+    },
+    /// A secret would leave this machine.
+    #[error(
+        "the secret of a worker key goes to a node on this machine, and not to {url}: run this where the node is, \
+         or bring its RPC here with `ssh -L 9944:127.0.0.1:9944 HOST`"
+    )]
+    SecretStays {
+        /// Where the node is.
+        url: String,
+    },
     /// The node refused an RPC.
     #[error("the node refuses {method}: {reason}. {advice}")]
     RpcRefused {
@@ -76,15 +93,27 @@ impl ClientError {
         let error = error.into();
         let text = error.to_string();
         // What the client says whose connection has ended; subxt keeps its type to itself.
-        match ["estart required", "background task", "onnection closed"]
-            .iter()
-            .any(|part| text.contains(part))
-        {
-            true => Self::Unreachable {
-                url: url.into(),
-                reason: "the connection was lost".into(),
-            },
-            false => Self::Other(Box::new(error)),
+        let reason = match text {
+            _ if text.contains("equest timeout") => "it does not answer",
+            _ if ["estart required", "background task", "onnection closed"]
+                .iter()
+                .any(|part| text.contains(part)) =>
+            {
+                "the connection was lost"
+            }
+            _ => return Self::Other(Box::new(error)),
+        };
+        Self::Unreachable {
+            url: url.into(),
+            reason: reason.into(),
+        }
+    }
+
+    /// `call` was submitted, and nobody says what came of it.
+    pub(super) fn unknown(call: &str, reason: impl ToString) -> Self {
+        Self::Unknown {
+            call: call.into(),
+            reason: reason.to_string(),
         }
     }
 
@@ -97,8 +126,8 @@ impl ClientError {
         }
     }
 
-    /// `call` was not taken.
-    pub(super) fn of_submission(url: &str, call: &str, error: ExtrinsicError) -> Self {
+    /// `call` was submitted, and not taken, or nobody says so.
+    pub(super) fn of_submission(call: &str, error: ExtrinsicError) -> Self {
         match error {
             ExtrinsicError::ErrorSubmittingTransaction(BackendError::Rpc(RpcError::ClientError(
                 rpcs::Error::User(refusal),
@@ -107,12 +136,12 @@ impl ClientError {
                 let text = [Some(refusal.message), data].into_iter().flatten();
                 Self::of_pool(call, text.collect::<Vec<_>>().join(": "))
             }
-            other => Self::of(url, other),
+            other => Self::unknown(call, other),
         }
     }
 
-    /// `call` failed in its block.
-    pub(super) fn of_events(url: &str, call: &str, error: TransactionEventsError) -> Self {
+    /// `call` failed in its block, or cannot be seen there.
+    pub(super) fn of_events(call: &str, error: TransactionEventsError) -> Self {
         match error {
             TransactionEventsError::ExtrinsicFailed(failure) => {
                 let (name, explanation) = explain(&failure);
@@ -122,7 +151,7 @@ impl ClientError {
                     explanation,
                 }
             }
-            other => Self::of(url, other),
+            other => Self::unknown(call, other),
         }
     }
 }

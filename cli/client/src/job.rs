@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use assay_chain::jobs::events::Requested;
 use assay_chain::runtime_types::assay_primitives::JobOutcome;
-use assay_chain::runtime_types::pallet_jobs::types as chain;
+use assay_chain::runtime_types::pallet_jobs::types::{self as chain, ClaimEnding};
 use assay_chain::{runtime_apis, tx};
 use subxt::utils::AccountId32;
 use subxt_signer::sr25519::Keypair;
 
+use super::connection::STANDSTILL;
 use super::{Chain, ClientError};
 
 /// A job, as the chain shows it.
@@ -22,8 +23,6 @@ pub type Outcome = JobOutcome;
 
 /// Between two looks at the chain.
 const PAUSE: Duration = Duration::from_millis(500);
-/// A chain that makes no block for so long stands still.
-const STANDSTILL: Duration = Duration::from_secs(180);
 
 /// How far a job is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -44,6 +43,12 @@ pub enum Unanswered {
         job: u64,
         /// How it ended.
         outcome: Outcome,
+    },
+    /// The claim says that there is no answer.
+    #[error("job {job} has a claim without an answer: the program trapped, or did not finish. That can still be challenged")]
+    Failing {
+        /// The job.
+        job: u64,
     },
     /// The chain stands still.
     #[error("the chain has made no block for {} s: look at the node, and `assay job watch {job}` goes on waiting", STANDSTILL.as_secs())]
@@ -68,9 +73,10 @@ impl Chain {
         self.ask(runtime_apis().jobs_api().quote(version, provider))
     }
 
-    /// Requests an answer for at most `max_fee` plancks. Returns the event with the job's number.
+    /// Requests an answer for at most `max_fee` plancks, and waits until the request is final: the job's number, which is in the
+    /// event, is another one if another block takes the place of the request's.
     ///
-    /// Fails with [`ClientError::Refused`].
+    /// Fails with [`ClientError::Refused`] and [`ClientError::Unknown`].
     pub fn request(
         &self,
         requester: &Keypair,
@@ -80,7 +86,7 @@ impl Chain {
         provider: Option<AccountId32>,
     ) -> Result<Requested, ClientError> {
         let call = tx().jobs().request(version, input, max_fee, provider);
-        self.submit(&call, requester)?.event()
+        self.submit_final(&call, requester)?.event()
     }
 
     /// A job, open or finished.
@@ -139,8 +145,14 @@ fn answered(job: u64, info: JobInfo) -> Result<JobInfo, Unanswered> {
             job,
             outcome: outcome.clone(),
         }),
+        JobStatus::Pending | JobStatus::Challenged if !has_answer(&info) => Err(Unanswered::Failing { job }),
         JobStatus::Queued | JobStatus::Assigned | JobStatus::Pending | JobStatus::Challenged => Ok(info),
     }
+}
+
+/// Whether there is a claim with an answer.
+pub fn has_answer(info: &JobInfo) -> bool {
+    matches!(info.ending, Some(ClaimEnding::Answer))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What only a provider's own node answers: its keystore and its off-chain storage.
 
+use std::net::IpAddr;
+
 use codec::Encode;
 use subxt::rpcs::{self, rpc_params};
 use subxt::utils::AccountId32;
@@ -16,10 +18,18 @@ const OWN_MACHINE: &str =
     "A node takes this from its own machine, or with --rpc-methods unsafe: run it where the node is";
 
 impl Chain {
-    /// Puts a worker key in the node's keystore. `secret` is a mnemonic, a seed, or either with a path.
+    /// Puts a worker key in the node's keystore, unless it is there. `secret` is a mnemonic, a seed, or either with a path.
     ///
-    /// Fails with [`ClientError::RpcRefused`].
+    /// Fails with [`ClientError::SecretStays`] and [`ClientError::RpcRefused`] before anybody hears the secret.
     pub fn insert_worker(&self, secret: &str, public_key: [u8; 32]) -> Result<(), ClientError> {
+        if !is_here(self.url()) {
+            return Err(ClientError::SecretStays {
+                url: self.url().into(),
+            });
+        }
+        if self.has_worker(public_key)? {
+            return Ok(());
+        }
         let method = "author_insertKey";
         let params = rpc_params![WORKER_KEY_TYPE, secret, hex(&public_key)];
         let inserted = self.rpc::<()>(method, params);
@@ -69,6 +79,22 @@ impl Chain {
     }
 }
 
+/// Whether a URL is one of this machine.
+fn is_here(url: &str) -> bool {
+    let authority = url
+        .split_once("://")
+        .map_or(url, |(_, rest)| rest)
+        .split(['/', '?', '#'])
+        .next()
+        .unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let name = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 /// What an account has, in plancks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Balance {
@@ -76,4 +102,33 @@ pub struct Balance {
     pub free: u128,
     /// On hold: stakes, escrows, deposits.
     pub held: u128,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_stays_on_this_machine() {
+        for url in [
+            "ws://127.0.0.1:9944",
+            "ws://localhost",
+            "wss://localhost:1/path",
+            "ws://[::1]:9944",
+            "ws://user:password@127.0.0.2:9944",
+        ] {
+            assert!(is_here(url), "{url}");
+        }
+        for url in [
+            "ws://10.0.0.1:9944",
+            "wss://rpc.example.org",
+            "ws://localhost.example.org:9944",
+            "ws://127.0.0.1@example.org",
+            "ws://example.org/127.0.0.1",
+            "ws://[2001:db8::1]:9944",
+            "ws://",
+        ] {
+            assert!(!is_here(url), "{url}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! A provider, its stake and its offers.
 
+use std::time::{Duration, Instant};
+
 use assay_chain::providers::events::{Bonded, Unbonding, Withdrawn};
 use assay_chain::runtime_types::assay_primitives::worker_key::app::{Public, Signature};
 use assay_chain::runtime_types::assay_primitives::Price;
@@ -7,6 +9,7 @@ use assay_chain::runtime_types::pallet_providers::types as chain;
 use assay_chain::{runtime_apis, tx};
 use subxt_signer::sr25519::Keypair;
 
+use super::connection::STANDSTILL;
 use super::keys::Signer;
 use super::{AccountId32, Chain, ClientError};
 
@@ -65,8 +68,12 @@ impl Chain {
     /// A worker key's consent to work for a provider, signed as a wallet signs bytes.
     pub fn consent(&self, worker: &Signer, provider: &Signer) -> Result<Consent, ClientError> {
         // The hash of the first block, which is a part of the message, is in state with the next one.
+        let start = Instant::now();
         while self.height()? == 0 {
-            std::thread::sleep(std::time::Duration::from_millis(500));
+            if start.elapsed() > STANDSTILL {
+                return Err(ClientError::Unexpected("the chain has no block yet".into()));
+            }
+            std::thread::sleep(Duration::from_millis(500));
         }
         let message = self.ask(
             runtime_apis()

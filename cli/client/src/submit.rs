@@ -9,7 +9,7 @@ use subxt::rpcs::rpc_params;
 use subxt::tx::{Payload, TransactionInBlock, TransactionProgress, TransactionStatus};
 use subxt_signer::sr25519::Keypair;
 
-use super::connection::Config;
+use super::connection::{Config, STANDSTILL};
 use super::error::first_lower;
 use super::{Chain, ClientError};
 
@@ -21,6 +21,15 @@ const PAUSE: Duration = Duration::from_millis(500);
 const SETTLED: Duration = Duration::from_secs(60);
 
 type Client = subxt::client::OnlineClientAtBlockImpl<Config>;
+
+/// In which block a call has to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// In the newest one. Another may take its place, where the call may find other numbers given away.
+    Best,
+    /// In one that will not go away.
+    Final,
+}
 
 /// A call that a node's pool has taken.
 pub(super) struct Sent<'a> {
@@ -38,14 +47,24 @@ pub(super) struct Included {
 impl Chain {
     /// Signs a call, submits it, and waits until it is in a block.
     ///
-    /// Fails with [`ClientError::Refused`].
+    /// Fails with [`ClientError::Refused`] and [`ClientError::Unknown`].
     pub(super) fn submit<Call: Payload>(
         &self,
         call: &Call,
         signer: &Keypair,
     ) -> Result<Included, ClientError> {
         let nonce = self.nonce(signer)?;
-        self.send(call, signer, nonce)?.included()
+        self.send(call, signer, nonce)?.included(Depth::Best)
+    }
+
+    /// The same, and waits until the block is final.
+    pub(super) fn submit_final<Call: Payload>(
+        &self,
+        call: &Call,
+        signer: &Keypair,
+    ) -> Result<Included, ClientError> {
+        let nonce = self.nonce(signer)?;
+        self.send(call, signer, nonce)?.included(Depth::Final)
     }
 
     /// The number of an account's next call, counting those that wait in the node's pool.
@@ -71,7 +90,8 @@ impl Chain {
 
     /// Signs a call and submits it. `nonce` counts the account's calls.
     ///
-    /// Fails with [`ClientError::Refused`] where the pool does not take it.
+    /// Fails with [`ClientError::Refused`] where the pool does not take it, and with [`ClientError::Unknown`] where it does not
+    /// say.
     pub(super) fn send<Call: Payload>(
         &self,
         call: &Call,
@@ -79,15 +99,15 @@ impl Chain {
         nonce: u64,
     ) -> Result<Sent<'_>, ClientError> {
         let name = format!("{}.{}", first_lower(call.pallet_name()), call.call_name());
-        let failed = |error| ClientError::of_submission(self.url(), &name, error);
         // A block that will not go away is known to every node.
         let mut transactions = self.finalized()?.transactions();
         let params = DefaultExtrinsicParamsBuilder::new()
             .nonce(nonce)
             .mortal(MORTALITY);
         let signed = self.wait(transactions.create_signed(call, signer, params.build()));
-        let signed = signed.map_err(failed)?;
-        let progress = self.wait(signed.submit_and_watch()).map_err(failed)?;
+        let signed = signed.map_err(|error| self.error(error))?;
+        let progress = self.wait(signed.submit_and_watch());
+        let progress = progress.map_err(|error| ClientError::of_submission(&name, error))?;
         Ok(Sent {
             chain: self,
             call: name,
@@ -99,38 +119,62 @@ impl Chain {
 impl Sent<'_> {
     /// Waits until the call is in a block.
     ///
-    /// Fails with [`ClientError::Refused`] where it failed there, or gets into none.
-    pub(super) fn included(mut self) -> Result<Included, ClientError> {
-        let chain = self.chain;
-        let block = chain.wait(self.block())?;
-        let events = chain.wait(block.wait_for_success());
-        let events = events.map_err(|error| ClientError::of_events(self.chain.url(), &self.call, error))?;
+    /// Fails with [`ClientError::Refused`] where it failed there, and with [`ClientError::Unknown`] where it cannot be seen whether
+    /// it is in one.
+    pub(super) fn included(mut self, depth: Depth) -> Result<Included, ClientError> {
+        let block = self.block(depth)?;
+        let events = self.chain.wait(block.wait_for_success());
+        let events = events.map_err(|error| ClientError::of_events(&self.call, error))?;
         Ok(Included {
             call: self.call,
             events,
         })
     }
 
-    async fn block(&mut self) -> Result<TransactionInBlock<Config, Client>, ClientError> {
-        while let Some(status) = self.progress.next().await {
-            match status.map_err(|error| self.chain.error(error))? {
-                TransactionStatus::InBestBlock(block) | TransactionStatus::InFinalizedBlock(block) => {
-                    return Ok(block);
-                }
+    fn block(&mut self, depth: Depth) -> Result<TransactionInBlock<Config, Client>, ClientError> {
+        loop {
+            match self.next_status()? {
+                TransactionStatus::InFinalizedBlock(block) => return Ok(block),
+                TransactionStatus::InBestBlock(block) if depth == Depth::Best => return Ok(block),
+                // A block that another node made may have it all the same.
                 TransactionStatus::Error { message }
                 | TransactionStatus::Invalid { message }
                 | TransactionStatus::Dropped { message } => {
-                    return Err(ClientError::of_pool(&self.call, message));
+                    return Err(ClientError::unknown(&self.call, message));
                 }
-                TransactionStatus::Validated
+                TransactionStatus::InBestBlock(_)
+                | TransactionStatus::Validated
                 | TransactionStatus::Broadcasted
                 | TransactionStatus::NoLongerInBestBlock => {}
             }
         }
-        Err(ClientError::Unreachable {
-            url: self.chain.url().into(),
-            reason: format!("the connection was lost while {} was on its way", self.call),
-        })
+    }
+
+    /// What happens to the call next, if the chain goes on.
+    fn next_status(&mut self) -> Result<TransactionStatus<Config, Client>, ClientError> {
+        let mut height = self.final_height()?;
+        loop {
+            let next = async { tokio::time::timeout(STANDSTILL, self.progress.next()).await };
+            match self.chain.wait(next) {
+                Ok(Some(Ok(status))) => return Ok(status),
+                Ok(Some(Err(error))) => return Err(ClientError::unknown(&self.call, error)),
+                Ok(None) => return Err(ClientError::unknown(&self.call, "the connection was lost")),
+                Err(_) => {
+                    let now = self.final_height()?;
+                    if now == height {
+                        let reason = format!("no block became final for {} s", STANDSTILL.as_secs());
+                        return Err(ClientError::unknown(&self.call, reason));
+                    }
+                    height = now;
+                }
+            }
+        }
+    }
+
+    fn final_height(&self) -> Result<u64, ClientError> {
+        let newest = self.chain.finalized();
+        let newest = newest.map_err(|error| ClientError::unknown(&self.call, error))?;
+        Ok(newest.block_number())
     }
 }
 

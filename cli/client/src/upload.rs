@@ -13,6 +13,7 @@ use subxt::config::substrate::H256;
 use subxt::utils::AccountId32;
 use subxt_signer::sr25519::Keypair;
 
+use super::submit::Depth;
 use super::{Chain, ClientError};
 
 /// Segments that wait in the node's pool at a time: 2 MiB, which is less than a block takes.
@@ -103,7 +104,7 @@ impl Chain {
 /// Waits for the oldest of some calls.
 fn included(sent: &mut VecDeque<super::submit::Sent<'_>>) -> Result<(), ClientError> {
     match sent.pop_front() {
-        Some(oldest) => oldest.included().map(|_| ()),
+        Some(oldest) => oldest.included(Depth::Best).map(|_| ()),
         None => Ok(()),
     }
 }

@@ -15,12 +15,16 @@ impl Chain {
     ///
     /// Fails with [`ClientError::NotFound`].
     pub fn version(&self, version: u32) -> Result<VersionInfo, ClientError> {
-        let call = assay_chain::runtime_apis().models_api().version(version);
-        let info = self.ask(call)?;
+        let info = self.version_if_there(version)?;
         info.ok_or_else(|| ClientError::NotFound {
             what: format!("version {version}"),
             advice: ADVICE,
         })
+    }
+
+    /// A version, unless its owner removed it.
+    pub fn version_if_there(&self, version: u32) -> Result<Option<VersionInfo>, ClientError> {
+        self.ask(assay_chain::runtime_apis().models_api().version(version))
     }
 }
 

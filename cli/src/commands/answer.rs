@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::interface::specs;
 use super::outputs::{save, Outputs};
 use super::{text, Failure};
-use crate::client::job::{JobInfo, JobStatus, Outcome};
+use crate::client::job::{has_answer, JobInfo, JobStatus, Outcome};
 use crate::client::version::labels;
-use crate::client::{Amount, Chain, ClientError};
+use crate::client::{Amount, Chain};
 use crate::package::{Dtype, Hash, TensorSpec};
 
 /// A job with what it gave.
@@ -19,6 +19,8 @@ pub(super) struct Answer {
     /// What the output consists of.
     specs: Vec<TensorSpec>,
     labels: Vec<String>,
+    /// What is odd about it.
+    note: Option<String>,
 }
 
 /// A job, as in JSON.
@@ -39,6 +41,8 @@ struct Report<'a> {
     finished_at: Option<u32>,
     receipt: Receipt,
     outputs: Option<Outputs<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     files: &'a [PathBuf],
 }
@@ -66,18 +70,18 @@ impl Answer {
                 "the node gave an output that is not the one whose hash was claimed: ask another node".into(),
             );
         }
-        let len = info.output.as_ref().map_or(0, Vec::len);
-        let (specs, labels) = match chain.version(info.version) {
-            Ok(version) => (specs(&version.details.outputs.0), labels(&version)),
-            // A version may be removed when its jobs have ended.
-            Err(ClientError::NotFound { .. }) => (bytes(len), Vec::new()),
-            Err(error) => return Err(error.into()),
+        // A version may be removed when its jobs have ended.
+        let (specs, labels) = match chain.version_if_there(info.version)? {
+            Some(version) => (specs(&version.details.outputs.0), labels(&version)),
+            None => Default::default(),
         };
+        let (specs, note) = fitting(specs, info.output.as_deref());
         Ok(Self {
             job,
             info,
-            specs: if specs.is_empty() { bytes(len) } else { specs },
+            specs,
             labels,
+            note,
         })
     }
 
@@ -97,7 +101,7 @@ impl Answer {
         }
     }
 
-    fn report<'a>(&self, outputs: Option<Outputs<'a>>, files: &'a [PathBuf]) -> Report<'a> {
+    fn report<'a>(&'a self, outputs: Option<Outputs<'a>>, files: &'a [PathBuf]) -> Report<'a> {
         let info = &self.info;
         Report {
             job: self.job,
@@ -117,6 +121,7 @@ impl Answer {
                 trace_root: info.trace_root.map(|root| Hash(root.0)),
             },
             outputs,
+            note: self.note.as_deref(),
             files,
         }
     }
@@ -125,6 +130,7 @@ impl Answer {
         let info = &self.info;
         let outputs = outputs.map(|outputs| text::outputs(&outputs.0, &self.labels));
         let mut lines = outputs.unwrap_or_default();
+        lines.extend(self.note.iter().map(|note| format!("note      {note}")));
         lines.push(format!("job       {}, of version {}", self.job, info.version));
         lines.push(format!("state     {}", state(info)));
         lines.push(format!("requester {}", info.requester));
@@ -143,6 +149,24 @@ impl Answer {
         lines.extend(info.trace_root.map(|root| format!("trace     {}", Hash(root.0))));
         lines.extend(files.iter().map(|path| format!("written to {}", path.display())));
         lines
+    }
+}
+
+/// The tensors of an output: those of its version, if they are as long as it is. Nobody has made sure of that, and the bytes are
+/// paid. Or else the bytes as they are, and why.
+fn fitting(specs: Vec<TensorSpec>, output: Option<&[u8]>) -> (Vec<TensorSpec>, Option<String>) {
+    let len = output.map_or(0, <[u8]>::len);
+    let lens = specs.iter().map(|spec| spec.bytes().unwrap_or(u64::MAX));
+    let declared = lens.fold(0, u64::saturating_add);
+    if specs.is_empty() {
+        return (bytes(len), None);
+    }
+    match len == 0 || declared == len as u64 {
+        true => (specs, None),
+        false => {
+            let note = format!("the program gave {len} bytes, and the version's outputs have {declared}");
+            (bytes(len), Some(note))
+        }
     }
 }
 
@@ -176,6 +200,14 @@ fn outcome(status: &JobStatus) -> Option<&'static str> {
     }
 }
 
+/// What a claim says.
+fn claimed(info: &JobInfo) -> &'static str {
+    match has_answer(info) {
+        true => "the answer is there",
+        false => "the program failed, as its provider says",
+    }
+}
+
 /// How far a job is, in words: `pending until block 12: the answer can be challenged`.
 pub(super) fn state(info: &JobInfo) -> String {
     let until = info
@@ -186,8 +218,8 @@ pub(super) fn state(info: &JobInfo) -> String {
     match &info.status {
         JobStatus::Queued => format!("{name}{until}: waits for a provider"),
         JobStatus::Assigned => format!("{name}{until}: a provider computes"),
-        JobStatus::Pending => format!("{name}{until}: the answer is there, and can be challenged"),
-        JobStatus::Challenged => format!("{name}: the answer is there, and somebody doubts it"),
+        JobStatus::Pending => format!("{name}{until}: {}, and can be challenged", claimed(info)),
+        JobStatus::Challenged => format!("{name}: {}, and somebody doubts it", claimed(info)),
         JobStatus::Final(_) => {
             let block = info.finished_at.map(|block| format!(", in block {block}"));
             format!(
@@ -196,5 +228,22 @@ pub(super) fn state(info: &JobInfo) -> String {
                 block.unwrap_or_default()
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_of_another_length_is_shown_all_the_same() {
+        let declared = bytes(3);
+        let of = |output: Option<&[u8]>| fitting(declared.clone(), output);
+        assert_eq!(of(None), (declared.clone(), None));
+        assert_eq!(of(Some(&[1, 2, 3])), (declared.clone(), None));
+        let (specs, note) = of(Some(&[1, 2]));
+        assert_eq!(specs, bytes(2));
+        assert!(note.unwrap().contains("gave 2 bytes"));
+        assert_eq!(fitting(Vec::new(), Some(&[1])), (bytes(1), None));
     }
 }

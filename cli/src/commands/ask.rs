@@ -13,11 +13,8 @@ pub(super) fn is_terminal() -> bool {
     stdin().is_terminal() && stderr().is_terminal()
 }
 
-/// Whether somebody agrees. Nobody is asked without a terminal, and then nobody disagrees.
+/// Whether somebody at the terminal agrees.
 pub(super) fn agrees(question: &str) -> Result<bool, Failure> {
-    if !is_terminal() {
-        return Ok(true);
-    }
     write!(stderr(), "{question} [y/N] ")?;
     let mut answer = String::new();
     stdin().lock().read_line(&mut answer)?;

@@ -16,6 +16,8 @@ const REFUSED: u8 = 3;
 const UNREACHABLE: u8 = 4;
 /// A wait ended without what was waited for.
 const UNANSWERED: u8 = 5;
+/// A call was submitted, and nobody knows what came of it.
+const UNKNOWN: u8 = 6;
 
 /// The arguments do not go together.
 #[derive(Debug, thiserror::Error)]
@@ -27,13 +29,17 @@ pub fn exit_code(failure: &Failure) -> u8 {
     if failure.is::<Usage>() {
         return USAGE;
     }
-    if failure.is::<Unanswered>() || failure.is::<UnansweredReport>() {
+    if failure.is::<UnansweredReport>() {
         return UNANSWERED;
+    }
+    if let Some(requested) = failure.downcast_ref::<RequestedAlready>() {
+        return exit_code(&requested.failure);
     }
     match failure.downcast_ref::<ClientError>() {
         Some(ClientError::Refused { .. }) => REFUSED,
         Some(ClientError::Unreachable { .. }) => UNREACHABLE,
         Some(ClientError::BadUrl(_)) => USAGE,
+        Some(ClientError::Unknown { .. }) => UNKNOWN,
         _ => FAILED,
     }
 }
@@ -46,14 +52,32 @@ pub fn as_json(failure: &Failure) -> Value {
         REFUSED => "refused",
         UNREACHABLE => "unreachable",
         UNANSWERED => "unanswered",
+        UNKNOWN => "unknown",
         _ => "failed",
     };
     let mut json = json!({"error": kind, "exit_code": code, "message": failure.to_string()});
-    if let Some(ClientError::Refused { call, name, .. }) = failure.downcast_ref() {
-        json["call"] = json!(call);
-        json["name"] = json!(name);
+    match failure.downcast_ref() {
+        Some(ClientError::Refused { call, name, .. }) => {
+            json["call"] = json!(call);
+            json["name"] = json!(name);
+        }
+        Some(ClientError::Unknown { call, .. }) => json["call"] = json!(call),
+        _ => {}
+    }
+    if let Some(requested) = failure.downcast_ref::<RequestedAlready>() {
+        json["job"] = json!(requested.job);
     }
     json
+}
+
+/// Something failed after a job was requested, which goes on.
+#[derive(Debug, thiserror::Error)]
+#[error("{failure}. Job {job} is requested all the same: `assay job watch {job}` waits for its answer")]
+pub struct RequestedAlready {
+    /// The job.
+    pub job: u64,
+    /// What failed.
+    pub failure: Failure,
 }
 
 /// A wait ended without what was waited for, and there is something to show all the same.
@@ -107,7 +131,33 @@ mod tests {
             }),
             4
         );
-        assert_eq!(code(Unanswered::Standstill { job: 0 }), 5);
+        let unanswered = UnansweredReport {
+            why: Unanswered::Standstill { job: 0 },
+            report: String::new(),
+        };
+        assert_eq!(code(unanswered), 5);
+        let unknown = ClientError::Unknown {
+            call: String::new(),
+            reason: String::new(),
+        };
+        assert_eq!(code(unknown), 6);
+    }
+
+    #[test]
+    fn who_has_paid_is_told_the_job() {
+        let lost = ClientError::Unreachable {
+            url: "ws://nowhere".into(),
+            reason: "lost".into(),
+        };
+        let failure = Failure::from(RequestedAlready {
+            job: 7,
+            failure: lost.into(),
+        });
+        let json = as_json(&failure);
+        assert_eq!((&json["job"], &json["exit_code"]), (&json!(7), &json!(4)));
+        assert!(failure
+            .to_string()
+            .ends_with("`assay job watch 7` waits for its answer"));
     }
 
     #[test]

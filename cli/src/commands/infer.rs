@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::connect::account;
+use super::exit::{RequestedAlready, UnansweredReport};
 use super::interface::specs;
 use super::job::watch;
-use super::{ask, Failure, Inputs, Signing};
+use super::{ask, create_folder, Failure, Inputs, Signing, Usage};
 use crate::client::job::{Quote, Until};
 use crate::client::version::VersionInfo;
 use crate::client::{AccountId32, Amount, Chain};
@@ -36,7 +37,7 @@ pub struct Infer {
     /// Write each output to this folder, as NAME.npy. The folder is created where it is missing.
     #[arg(long, value_name = "FOLDER")]
     pub output: Option<PathBuf>,
-    /// Do not ask before it is paid.
+    /// Do not ask before it is paid. Without it and without --max-fee, nothing is paid where nobody can be asked.
     #[arg(long)]
     pub yes: bool,
     /// Who pays, and where.
@@ -55,11 +56,11 @@ pub(super) fn infer(arguments: &Infer) -> Result<String, Failure> {
     let quote = quote(&chain, arguments, &version, provider)?;
     let max_fee = arguments.max_fee.unwrap_or(Amount(quote.max));
     teller.say(&offer_text(&quote, &version));
-    let question = format!("Pay at most {max_fee} ASSAY?");
-    if !arguments.yes && !arguments.signing.json && !ask::agrees(&question)? {
-        return Err("nothing was requested".into());
-    }
+    consent(arguments, max_fee)?;
+    // Nobody pays for what cannot be written.
+    arguments.output.as_deref().map(create_folder).transpose()?;
     let signer = arguments.signing.account.signer()?;
+    teller.say("the request is on its way: the job has its number when it is final");
     let requested = chain.request(signer.keypair(), arguments.version, input, max_fee.0, provider);
     let job = requested?.job;
     teller.say(&format!("job {job} is requested, for at most {max_fee} ASSAY"));
@@ -72,7 +73,27 @@ pub(super) fn infer(arguments: &Infer) -> Result<String, Failure> {
             arguments.until,
             arguments.output.as_deref(),
             arguments.signing.json,
-        ),
+        )
+        .map_err(|failure| match failure.is::<UnansweredReport>() {
+            true => failure,
+            false => RequestedAlready { job, failure }.into(),
+        }),
+    }
+}
+
+/// Fails unless whoever pays agrees to a price: now, or by an option.
+fn consent(arguments: &Infer, max_fee: Amount) -> Result<(), Failure> {
+    if arguments.yes {
+        return Ok(());
+    }
+    match arguments.signing.json || !ask::is_terminal() {
+        true if arguments.max_fee.is_some() => Ok(()),
+        true => Err(Usage(format!(
+            "nobody can be asked whether it may cost {max_fee} ASSAY: say --yes, or --max-fee AMOUNT"
+        ))
+        .into()),
+        false if ask::agrees(&format!("Pay at most {max_fee} ASSAY?"))? => Ok(()),
+        false => Err("nothing was requested".into()),
     }
 }
 

@@ -134,6 +134,30 @@ struct Funds {
     held: Amount,
 }
 
+/// A file of the folder of keys, as in JSON.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Listed {
+    Key(Description),
+    /// It cannot be read. The others can.
+    Broken {
+        name: String,
+        error: String,
+    },
+}
+
+impl Listed {
+    fn of(store: &Store, name: &str) -> Self {
+        match Description::of(store, name) {
+            Ok(key) => Self::Key(key),
+            Err(error) => Self::Broken {
+                name: name.into(),
+                error: error.to_string(),
+            },
+        }
+    }
+}
+
 impl Description {
     /// A key of the store.
     fn of(store: &Store, name: &str) -> Result<Self, Failure> {
@@ -216,7 +240,7 @@ fn import(name: &str, file: Option<&PathBuf>, password: bool, json: bool) -> Res
         }
         false => {
             let password = password.then(ask::new_password).transpose()?;
-            KeyFile::new(&Signer::of_phrase(text)?, password.as_deref())?
+            KeyFile::new(&Signer::of_secret(text)?, password.as_deref())?
         }
     };
     store.add(name, &key)?;
@@ -226,15 +250,18 @@ fn import(name: &str, file: Option<&PathBuf>, password: bool, json: bool) -> Res
 fn list(json: bool) -> Result<String, Failure> {
     let store = Store::of_user()?;
     let names = store.names()?;
-    let keys = names.iter().map(|name| Description::of(&store, name));
-    let keys = keys.collect::<Result<Vec<_>, _>>()?;
+    let keys = names.iter().map(|name| Listed::of(&store, name));
+    let keys = keys.collect::<Vec<_>>();
     if json {
         return Ok(serde_json::to_string(&keys)?);
     }
     let width = names.iter().map(String::len).max().unwrap_or_default();
-    let line = |key: &Description| {
-        let locked = if key.locked { "  locked" } else { "" };
-        format!("{:width$}  {}{locked}", key.name, key.address)
+    let line = |key: &Listed| match key {
+        Listed::Key(key) => {
+            let locked = if key.locked { "  locked" } else { "" };
+            format!("{:width$}  {}{locked}", key.name, key.address)
+        }
+        Listed::Broken { name, error } => format!("{name:width$}  {error}"),
     };
     let lines = keys.iter().map(line).collect::<Vec<_>>();
     match lines.is_empty() {

@@ -89,6 +89,16 @@ impl Signer {
         })
     }
 
+    /// The key of a mnemonic or a seed, with or without a path.
+    ///
+    /// Fails with [`KeyError::BadSecret`] where there is nothing but a path: everybody knows that key.
+    pub fn of_secret(secret: &str) -> Result<Self, KeyError> {
+        match secret.is_empty() || secret.starts_with('/') {
+            true => Err(KeyError::BadSecret("it has no words and no digits".into())),
+            false => Self::of_phrase(secret),
+        }
+    }
+
     /// A new key, of a mnemonic of 12 words.
     pub fn random() -> Result<Self, KeyError> {
         let mut entropy = [0; 16];
@@ -154,9 +164,17 @@ mod tests {
 
     #[test]
     fn what_is_no_secret_is_refused() {
-        for text in ["word word word", "0x12", "0xzz"] {
+        for text in [
+            "",
+            "/soft",
+            "//Alice",
+            "///password",
+            "word word word",
+            "0x12",
+            "0xzz",
+        ] {
             assert!(
-                matches!(Signer::of_phrase(text), Err(KeyError::BadSecret(_))),
+                matches!(Signer::of_secret(text), Err(KeyError::BadSecret(_))),
                 "{text}"
             );
         }

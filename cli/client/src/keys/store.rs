@@ -54,26 +54,21 @@ impl Store {
         }
     }
 
-    /// Writes a new key to a file that its owner alone reads.
+    /// Writes a new key to a file that its owner alone reads. Where it cannot be written, nothing is left of it.
     ///
     /// Fails with [`KeyError::AlreadyExists`]: no key is ever overwritten.
     pub fn add(&self, name: &str, key: &KeyFile) -> Result<PathBuf, KeyError> {
         let path = self.path(name)?;
         let folder = fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.0);
         folder.map_err(|error| at(&self.0, error))?;
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path);
-        let mut file = file.map_err(|error| match error.kind() {
+        let part = self.0.join(format!(".{name}.{}", std::process::id()));
+        // A link takes no name that is taken, and a whole file alone gets one.
+        let linked = write_new(&part, key.text().as_bytes()).and_then(|()| fs::hard_link(&part, &path));
+        let _ = fs::remove_file(&part);
+        linked.map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => KeyError::AlreadyExists(name.into()),
             _ => at(&path, error),
         })?;
-        let written = file
-            .write_all(key.text().as_bytes())
-            .and_then(|()| file.sync_all());
-        written.map_err(|error| at(&path, error))?;
         Ok(path)
     }
 
@@ -125,6 +120,15 @@ impl Store {
         })?;
         Ok(path)
     }
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    // One that was killed may have left it.
+    let _ = fs::remove_file(path);
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 fn at(path: &Path, error: std::io::Error) -> KeyError {
@@ -181,6 +185,7 @@ mod tests {
         let other = KeyFile::new(&Signer::random().unwrap(), None).unwrap();
         assert!(matches!(store.add("a", &other), Err(KeyError::AlreadyExists(_))));
         assert_eq!(fs::read(&path).unwrap(), text);
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     }
 
     #[test]

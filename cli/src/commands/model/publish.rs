@@ -207,6 +207,15 @@ impl Publication<'_> {
             && version.max_steps == manifest.steps
             && specs(&version.details.inputs.0) == manifest.inputs
             && specs(&version.details.outputs.0) == manifest.outputs
+            && version.details.license.0 == manifest.license.as_bytes()
+            && are(
+                version.details.labels.0.iter().map(|label| &label.0),
+                &manifest.labels,
+            )
+            && are(
+                version.details.locations.0.iter().map(|location| &location.0),
+                &self.arguments.external,
+            )
     }
 
     fn upload_program(&self, chain: &Chain) -> Result<(), Failure> {
@@ -260,6 +269,11 @@ impl Publication<'_> {
         ));
         Ok(begun.params)
     }
+}
+
+/// Whether texts of the chain are those.
+fn are<'a>(chain: impl Iterator<Item = &'a Vec<u8>>, texts: &[String]) -> bool {
+    chain.map(Vec::as_slice).eq(texts.iter().map(String::as_bytes))
 }
 
 /// The version of a package.

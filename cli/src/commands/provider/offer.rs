@@ -38,8 +38,8 @@ fn set(arguments: &Offer) -> Result<String, Failure> {
     let (chain, signer) = arguments.signing.open()?;
     let (version, capacity) = (arguments.version, arguments.capacity);
     let (per_job, per_step) = (arguments.per_job.unwrap_or_default(), arguments.per_step);
-    chain.set_offer(signer.keypair(), version, per_job.0, per_step.0, capacity)?;
     let max_steps = chain.version(version)?.max_steps;
+    chain.set_offer(signer.keypair(), version, per_job.0, per_step.0, capacity)?;
     let most = per_step
         .0
         .checked_mul(max_steps.into())

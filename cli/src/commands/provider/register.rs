@@ -42,7 +42,7 @@ pub struct Worker {
 /// The key with which a node answers for a provider.
 #[derive(Debug, clap::Args)]
 pub struct WorkerKey {
-    /// The worker key, by the name of a key. [default: the account's name and -worker, which is made where it is missing]
+    /// The worker key, by the name of a key. [default: the account's name and -worker, which is made where it is missing, unless with --no-insert]
     #[arg(long, value_name = "NAME")]
     pub worker: Option<String>,
     /// Leave the node's keystore as it is: the worker key is in it already, or belongs to another node.
@@ -53,8 +53,8 @@ pub struct WorkerKey {
 pub(super) fn register(arguments: &Register) -> Result<String, Failure> {
     let signing = &arguments.signing;
     let teller = Teller::new(signing.json);
-    let worker = arguments.key.open(signing.account.name()?, teller)?;
     let (chain, signer) = signing.open()?;
+    let worker = arguments.key.open(signing.account.name()?, teller)?;
     let consent = arguments.key.ready(&chain, &signer, &worker, teller)?;
     let (bond, key) = (arguments.bond, hex(&worker.public_key()));
     chain.register(signer.keypair(), worker.public_key(), bond.0, consent)?;
@@ -70,8 +70,8 @@ pub(super) fn register(arguments: &Register) -> Result<String, Failure> {
 pub(super) fn worker(arguments: &Worker) -> Result<String, Failure> {
     let signing = &arguments.signing;
     let teller = Teller::new(signing.json);
-    let worker = arguments.key.open(signing.account.name()?, teller)?;
     let (chain, signer) = signing.open()?;
+    let worker = arguments.key.open(signing.account.name()?, teller)?;
     let consent = arguments.key.ready(&chain, &signer, &worker, teller)?;
     chain.set_worker(signer.keypair(), worker.public_key(), consent)?;
     let (account, key) = (signer.account(), hex(&worker.public_key()));
@@ -80,11 +80,12 @@ pub(super) fn worker(arguments: &Worker) -> Result<String, Failure> {
 }
 
 impl WorkerKey {
-    /// The worker key of an account. It is made where it is missing and nobody named it.
+    /// The worker key of an account. It is made where it is missing and nobody named it, unless a node has it already.
     fn open(&self, account: &str, teller: Teller) -> Result<Signer, Failure> {
         match &self.worker {
             Some(name) => signer(name),
             None if account.starts_with("//") => Ok(Signer::of_phrase(&format!("{account}{PATH}"))?),
+            None if self.no_insert => signer(&format!("{account}{SUFFIX}")),
             None => own_worker(&format!("{account}{SUFFIX}"), teller),
         }
     }
@@ -109,8 +110,8 @@ impl WorkerKey {
 
 fn or_no_insert(error: ClientError) -> Failure {
     match error {
-        ClientError::RpcRefused { .. } => {
-            format!("{error}; or say --no-insert, and insert it there with `assay keys insert`").into()
+        ClientError::RpcRefused { .. } | ClientError::SecretStays { .. } => {
+            format!("{error}; or say --no-insert, after `assay keys insert` where the node is").into()
         }
         other => other.into(),
     }

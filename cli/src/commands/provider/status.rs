@@ -104,7 +104,8 @@ pub(super) struct NodeReport {
 #[derive(Serialize)]
 struct Offered {
     version: u32,
-    name: String,
+    /// `None` where the version's owner removed it.
+    name: Option<String>,
     per_job: Amount,
     per_step: Amount,
     capacity: u16,
@@ -251,7 +252,9 @@ impl NodeReport {
 fn indexes(chain: &Chain, versions: &[u32]) -> Result<Option<bool>, Failure> {
     let mut indexes = None;
     for version in versions {
-        let info = chain.version(*version)?;
+        let Some(info) = chain.version_if_there(*version)? else {
+            continue;
+        };
         if let (Some(params), 1..) = (info.params, info.params_len) {
             match known(chain.has_segment(params, 0))? {
                 Some(has) => indexes = Some(indexes.unwrap_or(true) && has),
@@ -275,7 +278,9 @@ impl Offered {
     fn of(chain: &Chain, version: u32, offer: &OfferInfo) -> Result<Self, Failure> {
         Ok(Self {
             version,
-            name: crate::client::version::text(&chain.version(version)?.name.0),
+            name: chain
+                .version_if_there(version)?
+                .map(|info| crate::client::version::text(&info.name.0)),
             per_job: Amount(offer.price.per_job),
             per_step: Amount(offer.price.per_step),
             capacity: offer.capacity,
@@ -285,6 +290,12 @@ impl Offered {
     }
 
     fn line(&self) -> String {
+        let Some(name) = &self.name else {
+            return format!(
+                "offer     version {0} is gone, its owner removed it: `assay provider offer {0} --remove` takes the offer back",
+                self.version
+            );
+        };
         let takes = if self.takes_jobs {
             "takes jobs"
         } else {
@@ -293,7 +304,7 @@ impl Offered {
         format!(
             "offer     version {} ({}): {} ASSAY a job, {} a step; {} of {} free, {takes}",
             self.version,
-            crate::commands::printable(&self.name),
+            crate::commands::printable(name),
             self.per_job,
             self.per_step,
             self.free_capacity,
