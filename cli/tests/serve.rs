@@ -16,7 +16,7 @@ use assay_cli::serve::region::{chunk_hashes, region_root};
 use assay_cli::serve::runs::Runs;
 use assay_engine::claim::{ClaimTerms, Ending};
 use assay_engine::limits::{CHUNK_LEN, ENGINE_VERSION, SEGMENT_LEN};
-use assay_engine::memory::MemoryTree;
+use assay_engine::memory::{MemoryTree, Region};
 use assay_engine::trace::{TraceId, TraceTree};
 use assay_engine::{Executor, Hash, Program, WasmiExecutor};
 use assay_service::{Ask, ParamsRef, Question, Refusal, Reply, Run, Source, Work};
@@ -341,6 +341,56 @@ fn wrong_segments_are_refused_and_may_be_sent_anew() {
     );
 }
 
+#[test]
+fn server_that_is_killed_before_it_looks_at_the_last_segment_does_so_after_its_start() {
+    let folder = Folder::new("serve-last-segment");
+    // As long as segments: no last one is shorter.
+    let (code, mut params) = (adder(3), params());
+    params.resize(2 * SEGMENT_LEN, 1);
+    let names = {
+        let service = service(&folder);
+        provide(&service, &code, &params[..]);
+        service.answer(ask(&code, &params, Question::States));
+        std::fs::read_dir(folder.path("serve/params")).unwrap()
+    };
+    for name in names {
+        let path = name.unwrap().path();
+        std::fs::rename(&path, path.with_extension("sent")).unwrap();
+    }
+    let service = service(&folder);
+    let reply = service.answer(ask(&code, &params, Question::States));
+    assert_eq!(states(reply).len(), 4);
+}
+
+#[test]
+fn params_that_are_on_the_way_are_not_removed_for_others() {
+    let folder = Folder::new("serve-both");
+    let (code, params) = (adder(3), params());
+    let others = [vec![1], params[1..].to_vec()].concat();
+    let limits = Limits {
+        disk: params.len() as u64 + 10,
+        ..ROOM
+    };
+    let web = Web::new();
+    web.put("/others", &others);
+    let service = service_in(&folder.path("serve"), limits, 1 << 20);
+    service.library.put_program(code.clone()).unwrap();
+    assert_eq!(
+        service.answer(ask(&code, &params, Question::States)),
+        Reply::SendSegments(0)
+    );
+    let (first, last) = params.split_at(SEGMENT_LEN);
+    service.library.put_segment(reference(&params), 0, first).unwrap();
+    let mut large = ask(&code, &others, Question::States);
+    large.source = Source::Locations(vec![web.url("/others")]);
+    assert_eq!(service.answer(large), Reply::Refused(Refusal::NoParams));
+    service.library.put_segment(reference(&params), 1, last).unwrap();
+    assert_eq!(
+        states(service.answer(ask(&code, &params, Question::States))).len(),
+        4
+    );
+}
+
 /// A service with the program, and a question about params at these locations.
 fn external(folder: &Folder, params: &[u8], locations: &[String]) -> (Service, Ask) {
     let (service, code) = (service(folder), adder(3));
@@ -368,6 +418,29 @@ fn params_are_fetched_with_and_without_a_list_of_hashes() {
         assert_eq!(states(service.answer(ask)).len(), 4);
         assert_eq!(web.requests(), ["/p.hashes", "/p"]);
     }
+}
+
+#[test]
+fn chunks_of_params_are_proven() {
+    let (params, folder, web) = (params(), Folder::new("serve-chunks"), Web::new());
+    web.put("/p", &params);
+    let (service, mut ask) = external(&folder, &params, &[web.url("/p")]);
+    // The second is the last, the third behind the end.
+    for chunk in [1, 100, 1_000] {
+        ask.question = Question::Chunk { chunk };
+        let Reply::Chunk(proof) = service.answer(ask.clone()) else {
+            panic!("{chunk}");
+        };
+        let mut memory = proof.into_tree().unwrap();
+        assert_eq!(memory.region_root(Region::Params), Ok(ask.run.params.root));
+        let shown = memory.chunk(chunk).unwrap().map(|bytes| bytes.to_vec());
+        let start = (chunk as usize * CHUNK_LEN).min(params.len());
+        let mut expected = params[start..params.len().min(start + CHUNK_LEN)].to_vec();
+        expected.resize(CHUNK_LEN, 0);
+        assert_eq!(shown.unwrap_or(vec![0; CHUNK_LEN]), expected);
+    }
+    ask.question = Question::Chunk { chunk: 1 << 28 };
+    assert_eq!(service.answer(ask), Reply::Refused(Refusal::NoSuchChunk));
 }
 
 #[test]

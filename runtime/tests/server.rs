@@ -63,6 +63,7 @@ fn truth(ask: &Ask, steps: u64, states: Vec<StateHash>, mut machine: Machine) ->
         }
         Question::States => Reply::States(states),
         Question::Witness { step } => Reply::Witness(witness(steps, ask.run.input[0], step)),
+        Question::Chunk { .. } => panic!("nobody asked for a chunk"),
     }
 }
 
@@ -209,7 +210,7 @@ fn job_waits_while_the_server_is_at_it() {
     let mut world = served(3, move |ask| {
         let mut asked = counted.lock().unwrap();
         *asked += 1;
-        assert!(ask.wait > 8_000 && ask.wait < 10_000, "{}", ask.wait);
+        assert_eq!(ask.wait, 1_500);
         match *asked {
             1 => Reply::Working(Work::Running(1)),
             _ => honest(&ask, 3),
@@ -220,6 +221,108 @@ fn job_waits_while_the_server_is_at_it() {
     assert_eq!(world.submitted(), 0);
     world.next_block();
     world.work();
+    assert_eq!(world.apply_pool(), 1);
+    assert_eq!(world.output(job), Some(vec![102]));
+}
+
+#[test]
+fn worker_has_most_of_its_time_where_the_server_takes_a_question_and_says_nothing() {
+    let mut world = World::with_steps(LONG).with_key("//Worker");
+    configure(&mut world);
+    world.clock.network.hang();
+    let job = world.assigned_job(4);
+    world.work();
+    assert!(world.logged("the compute server does not answer"));
+    assert_eq!(world.apply_pool(), 1);
+    assert!(matches!(state_of(&mut world, job), JobState::Claimed { .. }));
+}
+
+#[test]
+fn every_job_has_its_turn_while_the_server_is_at_others() {
+    let asked = Arc::new(Mutex::new(std::collections::BTreeSet::new()));
+    let (seen, clock) = (asked.clone(), Arc::new(Mutex::new(world::Clock::default())));
+    let its_clock = clock.clone();
+    let mut world = served(3, move |ask| {
+        seen.lock().unwrap().insert(ask.run.input[0]);
+        its_clock.lock().unwrap().pass(ask.wait.into());
+        Reply::Working(Work::Running(1))
+    });
+    *clock.lock().unwrap() = world.clock.clone();
+    for number in 0..8 {
+        world.assigned_job(number);
+    }
+    world.work();
+    assert!((6..8).contains(&asked.lock().unwrap().len()));
+    for _ in 0..2 {
+        world.next_block();
+        world.work();
+    }
+    assert_eq!(asked.lock().unwrap().len(), 8);
+}
+
+#[test]
+fn job_for_which_the_server_has_no_time_is_run_by_the_worker_or_given_back() {
+    for (is_external, work) in [
+        (false, Work::Queued),
+        (false, Work::Running(1)),
+        (false, Work::Fetching(1)),
+        (true, Work::Queued),
+    ] {
+        let mut world = served(3, move |_| Reply::Working(work));
+        if is_external {
+            make_external(&mut world);
+        }
+        let job = world.assigned_job(4);
+        let JobState::Assigned { deadline, .. } = state_of(&mut world, job) else {
+            panic!("it is assigned");
+        };
+        world.work();
+        assert_eq!(world.submitted(), 0);
+        while world.block < deadline - 4 {
+            world.next_block();
+        }
+        world.work();
+        assert_eq!(world.apply_pool(), 1);
+        match state_of(&mut world, job) {
+            JobState::Claimed { .. } => assert!(!is_external, "{work:?}"),
+            JobState::Queued { .. } => assert!(is_external, "{work:?}"),
+            state => panic!("{work:?}: {state:?}"),
+        }
+    }
+}
+
+#[test]
+fn server_that_wants_what_it_has_is_not_asked_again_in_this_block() {
+    for reply in [Reply::SendSegments(2), Reply::SendSegments(0), Reply::SendProgram] {
+        let mut world = World::new();
+        configure(&mut world);
+        world.clock.network.answer_by(move |request| {
+            let is_ask = request.url.ends_with(ASK_PATH);
+            Some((OK, if is_ask { reply.encode() } else { vec![] }))
+        });
+        let job = world.assigned_job(4);
+        world.work();
+        assert!(world.logged("what the compute server answers does not hold"));
+        assert_eq!(world.apply_pool(), 1);
+        assert_eq!(world.output(job), Some(vec![102]));
+    }
+}
+
+#[test]
+fn claim_that_the_chain_finds_too_large_is_not_kept() {
+    let mut world = served(3, |ask| {
+        let (states, mut machine) = run(3, ask.run.input[0]);
+        let params = (0..5).map(|chunk| Region::Params.first_chunk() + chunk);
+        let chunks = params.chain([Region::Output.first_chunk()]).collect();
+        let output = machine.memory().prove(&chunks).unwrap();
+        let Reply::Claim(claim) = truth(&ask, 3, states, machine) else {
+            panic!("it is asked for a claim");
+        };
+        Reply::Claim(Claim { output, ..claim })
+    });
+    let job = world.assigned_job(4);
+    world.work();
+    assert!(world.logged("what the compute server answers does not hold"));
     assert_eq!(world.apply_pool(), 1);
     assert_eq!(world.output(job), Some(vec![102]));
 }
@@ -383,6 +486,80 @@ fn job_of_params_that_the_server_cannot_have_is_given_back_at_once() {
     assert!(world.logged("job 0: given back: the compute server refuses: it cannot have the params"));
     assert_eq!(world.apply_pool(), 1);
     assert!(matches!(state_of(&mut world, job), JobState::Queued { .. }));
+}
+
+/// Eve asks for a chunk of the version's params.
+fn ask_for(world: &mut World, chunk: u32) {
+    use assay_runtime::{Models, RuntimeOrigin};
+    let eve = RuntimeOrigin::signed(sp_keyring::Sr25519Keyring::Eve.to_account_id());
+    let asked = world.execute(|| Models::ask_chunk(eve, VERSION, chunk));
+    frame_support::assert_ok!(asked);
+}
+
+fn asked_for(world: &mut World) -> usize {
+    world.execute(|| pallet_models::ChunkRequests::<Runtime>::get(VERSION).len())
+}
+
+/// Gives the worker's account something to pay fees with, which come back.
+fn fund_worker(world: &mut World) {
+    let account = AccountId::from(<[u8; 32]>::from(sp_core::sr25519::Public::from(
+        world::worker().public(),
+    )));
+    world
+        .execute(|| Balances::mint_into(&account, 10 * UNIT))
+        .unwrap();
+}
+
+#[test]
+fn chunks_that_somebody_asks_for_are_shown_once_and_the_job_is_paid() {
+    let mut world = served(3, |ask| match ask.question {
+        Question::Chunk { chunk } => {
+            let mut machine = Machine::new(&params(), &[]);
+            Reply::Chunk(machine.memory().prove(&[chunk].into()).unwrap())
+        }
+        _ => honest(&ask, 3),
+    });
+    make_external(&mut world);
+    fund_worker(&mut world);
+    let job = world.assigned_job(4);
+    world.work();
+    assert_eq!(world.apply_pool(), 1);
+    world.next_block();
+    // The latter is behind the end of the params.
+    for chunk in [1, 100_000] {
+        ask_for(&mut world, chunk);
+    }
+    world.work();
+    assert!(world.logged("version 0: showing chunk 1 of its params"));
+    world.work();
+    assert_eq!(world.submitted(), 2, "each is shown once");
+    assert_eq!(world.apply_pool(), 2);
+    assert_eq!(asked_for(&mut world), 0);
+    while world.execute(|| pallet_jobs::Jobs::<Runtime>::contains_key(job)) {
+        world.next_block();
+    }
+    let receipt = world.execute(|| pallet_jobs::Receipts::<Runtime>::get(job).unwrap());
+    assert_eq!(receipt.outcome, assay_primitives::JobOutcome::Answered);
+}
+
+#[test]
+fn chunk_that_is_another_one_is_not_shown_and_is_asked_for_again_later() {
+    let mut world = served(3, |_| {
+        let mut machine = Machine::new(&params(), &[]);
+        Reply::Chunk(machine.memory().prove(&[7].into()).unwrap())
+    });
+    make_external(&mut world);
+    fund_worker(&mut world);
+    ask_for(&mut world, 1);
+    world.work();
+    assert!(world.logged("chunk 1 of its params is not shown: what the compute server answers does not hold"));
+    world.work();
+    assert!(!world.logged("is not shown"));
+    world.clock.pass(10_000);
+    world.work();
+    assert!(world.logged("is not shown"));
+    assert_eq!(world.submitted(), 0);
+    assert_eq!(asked_for(&mut world), 1);
 }
 
 /// A chain on which Bob claims another answer, and a watcher's node with a server.

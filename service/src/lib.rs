@@ -20,7 +20,7 @@
 extern crate alloc;
 
 use alloc::{format, string::String, vec::Vec};
-use assay_engine::{claim::Claim, hash::Hash, trace::TraceId, witness::StepWitness};
+use assay_engine::{claim::Claim, hash::Hash, memory::Proof, trace::TraceId, witness::StepWitness};
 use codec::{Decode, Encode};
 use core::fmt;
 
@@ -105,6 +105,11 @@ pub enum Question {
         /// The step.
         step: u64,
     },
+    /// The proof of this chunk of the params, whatever the run: [`Reply::Chunk`].
+    Chunk {
+        /// The chunk's place in the params.
+        chunk: u32,
+    },
 }
 
 impl Question {
@@ -147,6 +152,8 @@ pub enum Reply {
     Working(Work),
     /// There will be no answer.
     Refused(Refusal),
+    /// The proof of the chunk.
+    Chunk(Proof),
 }
 
 /// What a server is at.
@@ -189,6 +196,8 @@ pub enum Refusal {
     NoSuchStep,
     /// The server broke down on it.
     Failed,
+    /// Params have no such chunk.
+    NoSuchChunk,
 }
 
 impl fmt::Display for Refusal {
@@ -201,6 +210,7 @@ impl fmt::Display for Refusal {
             Self::TooLarge => f.write_str("the run writes more memory than it gives one"),
             Self::TooLong => write!(f, "the run has more than {MAX_STEPS} steps"),
             Self::NoSuchStep => f.write_str("the run has no such step"),
+            Self::NoSuchChunk => f.write_str("params have no such chunk"),
             Self::Failed => f.write_str("it broke down on the run, its log says why"),
         }
     }

@@ -8,7 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use assay_engine::limits::CHUNK_LEN;
 use assay_engine::Hash;
@@ -25,6 +25,9 @@ const REQUEST_TIME: Duration = Duration::from_secs(600);
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 const RESPONSE_TIME: Duration = Duration::from_secs(30);
 const REDIRECTS: u32 = 4;
+/// A location that gives fewer bytes in a second, over all of a request that took some time, is left for the next one.
+const LEAST_SPEED: u64 = 16 * 1024;
+const SOME_TIME: Duration = Duration::from_secs(30);
 /// Chunks that are read at a time.
 const READ_CHUNKS: usize = 64;
 
@@ -49,6 +52,9 @@ pub enum FetchError {
     /// The response ends early.
     #[error("it ends after {0} bytes")]
     Short(u64),
+    /// The location gives less than it should.
+    #[error("it is too slow: {0} bytes in {1} s")]
+    Slow(u64, u64),
     /// The file cannot be written or read.
     #[error("{0}")]
     File(#[from] io::Error),
@@ -100,13 +106,14 @@ impl Fetch<'_> {
         let mut sink = Sink::open(&part, self.params.len, hashes)?;
         while sink.len < self.params.len {
             self.progress.store(sink.len, Ordering::Relaxed);
-            let before = sink.len;
+            let (before, start) = (sink.len, Instant::now());
             let result = self.stream(agent, location, &mut sink);
             sink.file.flush()?;
             match result {
                 Err(error) if sink.len == before => return Err(error),
                 Err(error @ FetchError::WrongChunk(_)) => return Err(error),
-                _ => {}
+                Err(_) => refuse_slow(sink.len - before, start.elapsed())?,
+                Ok(()) => {}
             }
         }
         sink.file
@@ -199,6 +206,14 @@ impl Fetch<'_> {
     }
 }
 
+/// Fails where a request that broke off gave too few bytes for the time that it took.
+fn refuse_slow(bytes: u64, time: Duration) -> Result<(), FetchError> {
+    match time > SOME_TIME && bytes / time.as_secs() < LEAST_SPEED {
+        true => Err(FetchError::Slow(bytes, time.as_secs())),
+        false => Ok(()),
+    }
+}
+
 /// The file's name with another extension behind it.
 pub fn beside(file: &Path, extension: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
@@ -282,5 +297,21 @@ impl Sink {
             self.len += chunk.len() as u64;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_that_trickles_is_left() {
+        let seconds = Duration::from_secs;
+        assert!(matches!(
+            refuse_slow(4096, seconds(600)),
+            Err(FetchError::Slow(4096, 600))
+        ));
+        assert!(refuse_slow(4096, seconds(1)).is_ok());
+        assert!(refuse_slow(600 * LEAST_SPEED, seconds(600)).is_ok());
     }
 }

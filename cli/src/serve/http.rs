@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use assay_engine::limits::{ENGINE_VERSION, MAX_INPUT_LEN, SEGMENT_LEN};
+use assay_engine::limits::{ENGINE_VERSION, MAX_INPUT_LEN, REGION_LEVELS, SEGMENT_LEN};
+use assay_engine::memory::Region;
 use assay_engine::trace::TraceId;
-use assay_service::{authorization, Ask, ParamsRef, Question, Refusal, Reply, ASK_PATH, PROGRAM_PATH};
+use assay_service::{
+    authorization, Ask, ParamsRef, Question, Refusal, Reply, Source, ASK_PATH, PROGRAM_PATH,
+};
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{header::AUTHORIZATION, StatusCode};
@@ -110,6 +113,7 @@ impl Service {
             return Reply::Refused(Refusal::OtherEngine(ENGINE_VERSION));
         }
         let step = match ask.question {
+            Question::Chunk { chunk } => return self.chunk(chunk, run.params, &ask.source, until),
             Question::Witness { step } => Some(step),
             Question::Claim { .. } | Question::States => None,
         };
@@ -139,6 +143,19 @@ impl Service {
             }
             Question::States => self.runs.states(key, job, until),
             Question::Witness { .. } => self.runs.witness(key, job, until),
+            Question::Chunk { .. } => Reply::Refused(Refusal::NoSuchChunk),
         }
+    }
+
+    /// The proof of a chunk of params.
+    fn chunk(&self, chunk: u32, params: ParamsRef, source: &Source, until: Instant) -> Reply {
+        let mut tree = match self.library.params(params, source, until) {
+            Ok(tree) => tree,
+            Err(reply) => return *reply,
+        };
+        let proof = (chunk < 1 << REGION_LEVELS)
+            .then(|| tree.prove(&[Region::Params.first_chunk() + chunk].into()).ok());
+        let proof = proof.flatten().map(Reply::Chunk);
+        proof.unwrap_or(Reply::Refused(Refusal::NoSuchChunk))
     }
 }

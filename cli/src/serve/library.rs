@@ -20,6 +20,8 @@ use crate::package::Hash as Hex;
 
 /// How long a location that failed is left alone.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
+/// A node that sends nothing for so long has given up.
+const SENDING: Duration = Duration::from_secs(600);
 /// Programs that are kept on disk. The oldest goes first.
 const PROGRAMS_MAX: usize = 1_000;
 
@@ -114,7 +116,7 @@ impl Library {
         let mut kept = files(&folder)?;
         kept.sort_by_key(|file| std::cmp::Reverse(file.modified));
         for old in kept.iter().skip(PROGRAMS_MAX - 1) {
-            std::fs::remove_file(&old.path)?;
+            remove(&old.path)?;
         }
         write_whole(&self.program_file(&program.hash()), program.code())?;
         Ok(())
@@ -157,7 +159,10 @@ impl Library {
                     let bytes = Arc::new(AtomicU64::new(0));
                     stages.insert(params, Stage::Coming(bytes.clone()));
                     let (library, source) = (self.clone(), source.clone());
-                    std::thread::spawn(move || library.obtain(params, &source, &bytes));
+                    if let Err(error) = spawn(move || library.obtain(params, &source, &bytes)) {
+                        say(&format!("params {}: {error}", Hex(params.root)));
+                        stages.insert(params, failed(Refusal::NoParams));
+                    }
                     continue;
                 }
             };
@@ -191,7 +196,11 @@ impl Library {
         self.make_room(params)?;
         match source {
             Source::Node if params.len == 0 => Ok(ready(MemoryTree::new())),
-            Source::Node => Ok(Stage::Sending(sent_segments(&part(&file))?)),
+            Source::Node => match sent_segments(&part(&file), params)? {
+                Some(segments) => Ok(Stage::Sending(segments)),
+                // It was killed before it looked at them.
+                None => sent(params, &file),
+            },
             Source::Locations(locations) => {
                 let fetch = Fetch {
                     params,
@@ -207,28 +216,55 @@ impl Library {
         }
     }
 
-    /// Makes room on the disk for params: the ones that were used longest ago go first.
+    /// Makes room on the disk for params: the ones that were used longest ago go first, and none that are on the way. Those
+    /// count as what they will be.
     fn make_room(&self, params: ParamsRef) -> io::Result<()> {
+        let mut stages = self.stages();
         let room = self.limits.disk.checked_sub(params.len).ok_or_else(|| {
             io::Error::other(format!(
                 "{} bytes, more than the cache may have (--cache-size)",
                 params.len
             ))
         })?;
-        let own = self.params_file(&params);
-        let is_own = |path: &Path| path.to_string_lossy().starts_with(&*own.to_string_lossy());
         let mut kept = files(&self.folder.join("params"))?;
-        kept.retain(|file| !is_own(&file.path));
+        stages.retain(|params, stage| {
+            let files = kept.iter().filter(|file| self.is_of(&file.path, params));
+            let last = files.map(|file| file.modified).max();
+            let is_old = |time: SystemTime| time.elapsed().is_ok_and(|age| age > SENDING);
+            !(matches!(stage, Stage::Sending(_)) && last.is_some_and(is_old))
+        });
+        let coming = stages
+            .iter()
+            .filter(|(_, stage)| matches!(stage, Stage::Coming(_) | Stage::Sending(_)));
+        let coming = coming.map(|(params, _)| *params).collect::<Vec<_>>();
+        kept.retain(|file| !coming.iter().any(|coming| self.is_of(&file.path, coming)));
         kept.sort_by_key(|file| file.modified);
-        let mut total = kept.iter().map(|file| file.len).sum::<u64>();
+        let others = coming.iter().filter(|coming| **coming != params);
+        let others = others.map(|coming| coming.len).fold(0, u64::saturating_add);
+        let mut total = kept.iter().map(|file| file.len).fold(others, u64::saturating_add);
         for file in kept {
             if total <= room {
-                break;
+                return Ok(());
             }
-            std::fs::remove_file(&file.path)?;
+            remove(&file.path)?;
             total -= file.len;
         }
-        Ok(())
+        match total <= room {
+            true => Ok(()),
+            false => Err(io::Error::other(
+                "others that are on the way leave no room in the cache (--cache-size)",
+            )),
+        }
+    }
+
+    /// Whether a file is one of some params.
+    fn is_of(&self, path: &Path, params: &ParamsRef) -> bool {
+        let own = self.params_file(params);
+        let rest = path
+            .as_os_str()
+            .as_encoded_bytes()
+            .strip_prefix(own.as_os_str().as_encoded_bytes());
+        rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'.')))
     }
 
     fn set(&self, params: ParamsRef, stage: Stage) {
@@ -283,23 +319,34 @@ impl Library {
         }
         stages.insert(params, Stage::Coming(Arc::new(AtomicU64::new(params.len))));
         let library = self.clone();
-        std::thread::spawn(move || library.finish_sending(params, &file));
+        if let Err(error) = spawn(move || library.finish_sending(params, &file)) {
+            stages.insert(params, failed(Refusal::NoParams));
+            return Err(error.into());
+        }
         Ok(())
     }
 
     fn finish_sending(&self, params: ParamsRef, file: &Path) {
-        let part = part(file);
-        let stage = match load(&part, params) {
-            Ok(Some(tree)) => std::fs::rename(&part, file).map(|()| ready(tree)),
-            Ok(None) => std::fs::remove_file(&part).map(|()| failed(Refusal::WrongParams)),
-            Err(error) => Err(error),
-        };
-        let stage = stage.unwrap_or_else(|error| {
+        let stage = sent(params, file).unwrap_or_else(|error| {
             say(&format!("params {}: {error}", Hex(params.root)));
             failed(Refusal::NoParams)
         });
         self.set(params, stage);
     }
+}
+
+/// Takes over what a node has sent, now that all of it is there.
+fn sent(params: ParamsRef, file: &Path) -> io::Result<Stage> {
+    let part = part(file);
+    match load(&part, params)? {
+        Some(tree) => std::fs::rename(&part, file).map(|()| ready(tree)),
+        None => std::fs::remove_file(&part).map(|()| failed(Refusal::WrongParams)),
+    }
+}
+
+/// Does something on a thread of its own, if there can be one more.
+fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    std::thread::Builder::new().spawn(work).map(|_| ())
 }
 
 /// Gets params from the first location that has them.
@@ -343,13 +390,15 @@ fn part(file: &Path) -> PathBuf {
     beside(file, "sent")
 }
 
-/// Whole segments in the file.
-fn sent_segments(part: &Path) -> io::Result<u32> {
-    match part.metadata() {
-        Ok(about) => Ok(u32::try_from(about.len() / SEGMENT_LEN as u64).unwrap_or(u32::MAX)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
-        Err(error) => Err(error),
-    }
+/// Whole segments in the file, unless it has all of the params.
+fn sent_segments(part: &Path, params: ParamsRef) -> io::Result<Option<u32>> {
+    let len = match part.metadata() {
+        Ok(about) => about.len(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+        Err(error) => return Err(error),
+    };
+    let segments = u32::try_from(len / SEGMENT_LEN as u64).unwrap_or(u32::MAX);
+    Ok(Some(segments).filter(|_| len < params.len))
 }
 
 /// The file in a memory. `None` where it does not hold these params.
@@ -377,17 +426,30 @@ struct FileInfo {
     modified: SystemTime,
 }
 
+/// The files of a folder, but for what goes away meanwhile.
 fn files(folder: &Path) -> io::Result<Vec<FileInfo>> {
-    let entries = std::fs::read_dir(folder)?.map(|entry| {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
-        let about = entry.metadata()?;
-        Ok(FileInfo {
+        let about = match entry.metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            about => about?,
+        };
+        files.push(FileInfo {
             path: entry.path(),
             len: about.len(),
             modified: about.modified()?,
-        })
-    });
-    entries.collect()
+        });
+    }
+    Ok(files)
+}
+
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 /// Nobody sees a part of the file.

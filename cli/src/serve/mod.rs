@@ -70,9 +70,9 @@ pub enum ServeError {
     Io(#[from] io::Error),
 }
 
-/// Says in the log what happened.
+/// Says in the log what happened. A log that cannot be written stops nothing.
 fn say(line: &str) {
-    eprintln!("{}", crate::commands::printable(line));
+    let _ = writeln!(io::stderr(), "{}", crate::commands::printable(line));
 }
 
 /// Serves until it is killed. What is killed in between leaves nothing behind that the next start does not use or repair.

@@ -6,10 +6,13 @@ use assay_service::{Server, SERVER_KEY};
 use codec::Encode;
 use serde_json::{json, Value};
 
-use super::fetch::agent;
+use ureq::Agent;
+
 use super::say;
 use crate::client::hex;
 
+/// A node that takes longer is tried again.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two attempts to reach a node, and between two times that a node is told the same.
 const PAUSE: Duration = Duration::from_secs(10);
 
@@ -32,7 +35,12 @@ pub fn keep_telling(url: &str, server: &Server) {
 fn tell(url: &str, server: &Server) -> Result<(), String> {
     let params = json!(["PERSISTENT", hex(SERVER_KEY), hex(&server.encode())]);
     let request = json!({"jsonrpc": "2.0", "id": 1, "method": "offchain_localStorageSet", "params": params});
-    let mut response = agent()
+    // The token is for the node alone, whatever proxy there is for others.
+    let config = Agent::config_builder()
+        .timeout_global(Some(PATIENCE))
+        .http_status_as_error(false)
+        .proxy(None);
+    let mut response = Agent::from(config.build())
         .post(url)
         .header("content-type", "application/json")
         .send(request.to_string())

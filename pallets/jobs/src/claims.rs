@@ -100,12 +100,7 @@ impl<T: Config> Pallet<T> {
         signature: &WorkerSignature,
     ) -> Result<Checked<T>, Rejection> {
         let assigned = Self::assigned(id)?;
-        ensure!(
-            claim.output.nodes.len() <= MAX_OUTPUT_NODES
-                && output_chunks(claim) <= MAX_OUTPUT_CHUNKS
-                && claim.encoded_size() <= MAX_CLAIM_LEN,
-            Rejection::ClaimTooLarge
-        );
+        ensure!(!is_too_large(claim), Rejection::ClaimTooLarge);
         // Bounds what is read of the output before anything else is known of the claim.
         if let Status::Halted { output_len } = claim.end.status {
             ensure!(output_len <= MAX_OUTPUT_LEN, Rejection::WrongOutput);
@@ -226,6 +221,13 @@ pub(crate) fn claim_size(claim: &Claim) -> (u32, u32) {
         bytes.saturated_into::<u32>().min(MAX_OUTPUT_LEN),
         hashes.saturated_into::<u32>().min(MAX_CLAIM_HASHES),
     )
+}
+
+/// Whether a claim is larger than any right one.
+pub fn is_too_large(claim: &Claim) -> bool {
+    claim.output.nodes.len() > MAX_OUTPUT_NODES
+        || output_chunks(claim) > MAX_OUTPUT_CHUNKS
+        || claim.encoded_size() > MAX_CLAIM_LEN
 }
 
 /// The chunks of the claim's output. However few bytes one has, all of it is hashed.

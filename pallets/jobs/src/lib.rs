@@ -40,6 +40,7 @@ mod mock;
 #[cfg(test)]
 mod tests;
 
+pub use claims::is_too_large;
 pub use pallet::*;
 pub use rejection::Rejection;
 pub use types::*;
@@ -407,11 +408,11 @@ pub mod pallet {
         DurationTooLong,
         /// Attempts are not from 1 to `MAX_ATTEMPTS`.
         AttemptsOutOfRange,
-        /// The exposure could be below what a job pays.
+        /// The exposure could be nothing, or below what a job pays.
         ZeroExposure,
         /// A share is above its maximum.
         ShareTooLarge,
-        /// A false claim would cost less than none, or less than what a job pays.
+        /// No claim would cost nothing, or a false claim no more than that, or less than what a job pays.
         PenaltyTooSmall,
         /// A challenge would cost nothing.
         ZeroBond,

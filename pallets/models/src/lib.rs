@@ -41,6 +41,7 @@ mod uses;
 mod versions;
 pub mod weights;
 
+pub use availability::shows;
 pub use pallet::*;
 pub use params::{segment_count, segment_key, segment_len};
 pub use specs::*;
@@ -419,7 +420,7 @@ pub mod pallet {
         VersionInUse,
         /// The chain has seen the version's params.
         ParamsOnChain,
-        /// The params have fewer chunks.
+        /// Params have fewer chunks, whatever they are.
         ChunkOutOfRange,
         /// The chunk was asked for and is not shown yet.
         ChunkAlreadyAsked,

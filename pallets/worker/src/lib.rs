@@ -14,6 +14,7 @@
 extern crate alloc;
 
 mod account;
+mod chunks;
 mod claims;
 mod defend;
 mod params;
@@ -65,6 +66,7 @@ pub mod pallet {
         + CreateAuthorizedTransaction<pallet_jobs::Call<Self>>
         + CreateAuthorizedTransaction<pallet_disputes::Call<Self>>
         + CreateSignedTransaction<pallet_disputes::Call<Self>>
+        + CreateSignedTransaction<pallet_models::Call<Self>>
         + SigningTypes<Public = MultiSigner, Signature = MultiSignature>
     {
     }
@@ -72,7 +74,7 @@ pub mod pallet {
     #[pallet::hooks]
     impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
         /// Works on every job that is assigned to a provider whose worker key the node has, defends its
-        /// claims and watches those of others.
+        /// claims, shows what is asked for of their params, and watches the claims of others.
         fn offchain_worker(now: BlockNumberFor<T>) {
             Self::work(now);
         }

@@ -60,9 +60,16 @@ pub(crate) enum Reason {
     ServerFetching,
     /// The compute server cannot do it.
     ServerRefused(Refusal),
+    /// The compute server does other runs first.
+    ServerBusy,
 }
 
 impl Reason {
+    /// Whether the compute server is to be waited for.
+    pub fn is_wait(self) -> bool {
+        matches!(self, Self::ServerFetching | Self::ServerBusy)
+    }
+
     /// Whether the compute server is in trouble that may pass.
     pub fn is_trouble(self) -> bool {
         matches!(self, Self::ServerAway | Self::ServerStatus(_) | Self::ServerWrong)
@@ -120,6 +127,7 @@ impl fmt::Display for Reason {
             Self::ServerStatus(code) => write!(f, "the compute server answers with the HTTP status {code}"),
             Self::ServerWrong => f.write_str("what the compute server answers does not hold"),
             Self::ServerFetching => f.write_str("the compute server fetches its params, it waits"),
+            Self::ServerBusy => f.write_str("the compute server does other runs first, it waits"),
             Self::ServerRefused(refusal) => write!(f, "the compute server refuses: {refusal}"),
             Self::LockLost => f.write_str("this worker was suspended, another one goes on"),
         }

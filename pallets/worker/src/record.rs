@@ -1,7 +1,11 @@
 //! What the worker keeps between blocks, and across restarts, in the node's off-chain database.
 
 use crate::reason::Reason;
-use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 use assay_engine::{
     claim::Claim,
     executor::{StepEnd, StepRun},
@@ -9,7 +13,7 @@ use assay_engine::{
     memory::{Chunk, MemoryTree},
     Hash, Machine, State,
 };
-use assay_primitives::{ClaimId, JobId};
+use assay_primitives::{ClaimId, JobId, VersionId};
 use codec::{Decode, Encode};
 use core::fmt;
 use sp_core::offchain::Timestamp;
@@ -268,6 +272,45 @@ pub(crate) fn is_new_state_of_server(trouble: Option<Reason>) -> bool {
         _ => {}
     }
     is_new
+}
+
+/// A chunk of a version's params.
+type ChunkOf = (VersionId, u32);
+
+/// When the node tried to show chunks last, of those that are still asked for.
+pub(crate) struct Shown(BTreeMap<ChunkOf, Timestamp>);
+
+impl Shown {
+    /// What is kept of the chunks that are `asked` for.
+    pub fn of(asked: BTreeSet<ChunkOf>) -> Self {
+        let place = key("shown");
+        let kept = read::<BTreeMap<ChunkOf, Timestamp>>(&place).unwrap_or_default();
+        let len = kept.len();
+        let kept = kept.into_iter().filter(|(chunk, _)| asked.contains(chunk));
+        let kept = kept.collect::<BTreeMap<_, _>>();
+        if kept.is_empty() && len > 0 {
+            StorageValueRef::persistent(&place).clear();
+        }
+        Self(kept)
+    }
+
+    /// Whether it is time to try: for the first time, or once more.
+    pub fn may_show(&self, chunk: ChunkOf) -> bool {
+        let now = sp_io::offchain::timestamp();
+        let waits = |at: &Timestamp| now < at.add(Duration::from_millis(RESUBMIT_AFTER));
+        !self.0.get(&chunk).is_some_and(waits)
+    }
+
+    /// Keeps that the node tries now.
+    pub fn note(&mut self, chunk: ChunkOf) {
+        self.0.insert(chunk, sp_io::offchain::timestamp());
+        StorageValueRef::persistent(&key("shown")).set(&self.0);
+    }
+}
+
+/// The key of the lock of what shows chunks.
+pub(crate) fn shown_lock_key() -> Vec<u8> {
+    key(("lock", "shown"))
 }
 
 /// Drops what is kept of jobs that `keep` does not name, but for those that a worker is still at.

@@ -14,14 +14,19 @@ use assay_service::{
 };
 use codec::{Decode, Encode};
 use sp_core::{
-    offchain::{HttpRequestId, Timestamp},
+    offchain::{Duration, HttpRequestId, Timestamp},
     H256,
 };
 use sp_io::offchain::{http_response_read_body, timestamp};
 use sp_runtime::offchain::http::{Method, Request};
 
-/// Milliseconds that the server's answer may take besides what it waits itself.
+/// Milliseconds that an answer is waited for. What else there is to do waits meanwhile; what is not answered is asked again by a
+/// later block's worker.
+pub(crate) const WAIT: u32 = 1_500;
+/// Milliseconds that the server's reply may take besides.
 const GRACE: u64 = 1_000;
+/// Milliseconds that the server may take for what it is sent.
+const TAKE: u64 = 3_000;
 /// Bytes that are read of a response at a time.
 const READ_LEN: usize = 64 * 1024;
 const HTTP_OK: u16 = 200;
@@ -35,29 +40,34 @@ impl Server {
         read(SERVER_KEY).map(Self)
     }
 
-    /// Asks, and sends first what the server lacks. Asks again where it did; what is not answered by `end` a later block's worker
-    /// asks again.
+    /// Asks, and sends first what the server lacks. Asks again where it did; what is not answered soon, or by `end`, a later
+    /// block's worker asks again.
     pub fn ask<T: Config>(
         &self,
-        ask: &mut Ask,
+        ask: &Ask,
         params: Option<ParamsId>,
         end: Timestamp,
         mut alive: impl FnMut() -> bool,
     ) -> Result<Outcome<Reply>, Reason> {
+        let (mut has_program, mut next_segment) = (false, 0);
         while timestamp() < end {
             if !alive() {
                 return Err(Reason::LockLost);
             }
-            let left = end.diff(&timestamp()).millis().saturating_sub(GRACE);
-            ask.wait = u32::try_from(left).unwrap_or(u32::MAX);
             match self.post(ask, end)? {
-                Reply::SendProgram => {
+                Reply::SendProgram if !has_program => {
                     let code = pallet_models::Pallet::<T>::program_code(H256(ask.run.program));
                     self.put(PROGRAM_PATH, &code.ok_or(Reason::ProgramNotFound)?, end)?;
+                    has_program = true;
                 }
-                Reply::SendSegments(first) => self.send_segments(ask, params, first, end, &mut alive)?,
+                // One that goes back wants the same without end.
+                Reply::SendSegments(first) if first >= next_segment => {
+                    next_segment = self.send_segments(ask, params, first, end, &mut alive)?;
+                }
+                Reply::SendProgram | Reply::SendSegments(_) => return Err(Reason::ServerWrong),
                 Reply::Working(Work::Fetching(_)) => return Err(Reason::ServerFetching),
-                Reply::Working(_) => return Ok(Outcome::Later),
+                Reply::Working(Work::Queued) => return Err(Reason::ServerBusy),
+                Reply::Working(Work::Running(_)) => return Ok(Outcome::Later),
                 Reply::Refused(refusal) => return Err(Reason::ServerRefused(refusal)),
                 answer => return Ok(Outcome::Done(answer)),
             }
@@ -65,7 +75,7 @@ impl Server {
         Ok(Outcome::Later)
     }
 
-    /// Sends the segments of the params that the node has, from `first` on, for as long as there is time.
+    /// Sends the segments of the params that the node has, from `first` on, for as long as there is time. Returns the next one.
     fn send_segments(
         &self,
         ask: &Ask,
@@ -73,26 +83,32 @@ impl Server {
         first: u32,
         end: Timestamp,
         alive: &mut impl FnMut() -> bool,
-    ) -> Result<(), Reason> {
+    ) -> Result<u32, Reason> {
         let params = params.ok_or(Reason::ServerWrong)?;
         let wanted = ask.run.params;
-        for index in first..pallet_models::segment_count(wanted.len) {
+        let count = pallet_models::segment_count(wanted.len);
+        if first >= count {
+            return Err(Reason::ServerWrong);
+        }
+        for index in first..count {
             if timestamp() >= end || !alive() {
-                return Ok(());
+                return Ok(index);
             }
             let segment = read_segment(params, index).ok_or(Reason::SegmentNotFound(index))?;
             self.put(&segment_path(&wanted.root, wanted.len, index), &segment, end)?;
         }
-        Ok(())
+        Ok(count)
     }
 
     fn post(&self, ask: &Ask, end: Timestamp) -> Result<Reply, Reason> {
-        let body = self.send(Method::Post, ASK_PATH, &ask.encode(), end)?;
+        let soon = end.min(after(GRACE.saturating_add(ask.wait.into())));
+        let body = self.send(Method::Post, ASK_PATH, &ask.encode(), soon)?;
         Reply::decode(&mut &*body).map_err(|_| Reason::ServerWrong)
     }
 
     fn put(&self, path: &str, body: &[u8], end: Timestamp) -> Result<(), Reason> {
-        self.send(Method::Put, path, body, end).map(|_| ())
+        self.send(Method::Put, path, body, end.min(after(TAKE)))
+            .map(|_| ())
     }
 
     fn send(&self, method: Method, path: &str, body: &[u8], end: Timestamp) -> Result<Vec<u8>, Reason> {
@@ -121,6 +137,10 @@ impl Server {
             }
         }
     }
+}
+
+fn after(millis: u64) -> Timestamp {
+    timestamp().add(Duration::from_millis(millis))
 }
 
 fn read_body(request: HttpRequestId, end: Timestamp) -> Result<Vec<u8>, Reason> {

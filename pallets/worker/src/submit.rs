@@ -4,7 +4,8 @@ use crate::{account::signer_of, reason::Reason, Config, Pallet, WorkerAccount};
 use alloc::vec;
 use assay_primitives::worker_key::WorkerId;
 use frame_system::offchain::{
-    CreateAuthorizedTransaction, CreateTransactionBase, SendSignedTransaction, Signer, SubmitTransaction,
+    CreateAuthorizedTransaction, CreateSignedTransaction, CreateTransactionBase, SendSignedTransaction,
+    Signer, SubmitTransaction,
 };
 
 impl<T: Config> Pallet<T> {
@@ -20,7 +21,11 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Submits a call of the account whose key is `worker`.
-    pub(crate) fn submit_signed(worker: &WorkerId, call: pallet_disputes::Call<T>) -> Result<(), Reason> {
+    pub(crate) fn submit_signed<Call>(worker: &WorkerId, call: Call) -> Result<(), Reason>
+    where
+        T: CreateSignedTransaction<Call>,
+        Call: Clone + Into<<T as CreateTransactionBase<Call>>::RuntimeCall>,
+    {
         let signer = Signer::<T, WorkerAccount>::any_account().with_filter(vec![signer_of(worker)]);
         match signer.send_signed_transaction(|_| call.clone()) {
             Some((_, Ok(()))) => Ok(()),

@@ -5,7 +5,7 @@ use crate::{
     reason::Reason,
     record::{job_lock_key, lock, slot_lock_keys, JobStore, Progress, Purpose, MAX_CHECKPOINT_LEN},
     run::{load, run, Run},
-    server::Server,
+    server::{Server, WAIT},
     Config,
 };
 use alloc::{string::String, vec::Vec};
@@ -33,6 +33,10 @@ pub(crate) struct Task<T: Config> {
     /// The version of the engine by whose rules it runs.
     engine: u16,
     pub store: JobStore,
+    /// Milliseconds for which the compute server is waited for at a time.
+    pub wait: u32,
+    /// Whether there is no more time to wait for it, if the worker can do it as well.
+    pub is_late: bool,
 }
 
 /// How far a run came.
@@ -54,6 +58,8 @@ impl<T: Config> Task<T> {
             version: record.version,
             engine,
             store: JobStore::new(job, task),
+            wait: WAIT,
+            is_late: false,
         }
     }
 
@@ -124,7 +130,7 @@ impl<T: Config> Task<T> {
     }
 
     /// What the compute server answers, as `read` takes it from its reply and finds it right. `None` where the worker has to do
-    /// it: there is no server, or it fails. Params that are not on chain the worker cannot have, and waits.
+    /// it: there is no server, or it fails, or it is late. Params that are not on chain the worker cannot have, and waits.
     fn ask<R>(
         &self,
         question: Question,
@@ -136,58 +142,45 @@ impl<T: Config> Task<T> {
             return Ok(None);
         };
         let version = self.version()?;
-        let mut ask = self.question(&version, question)?;
-        let asked = Self::in_slot(alive, |alive| {
-            server.ask::<T>(&mut ask, version.params, end, alive)
-        });
+        let ask = self.question(&version, question)?;
+        let asked = Self::in_slot(alive, |alive| server.ask::<T>(&ask, version.params, end, alive));
         let answer = match asked {
             Ok(Outcome::Later) => Ok(Outcome::Later),
             Ok(Outcome::Done(reply)) => read(reply).map(Outcome::Done).ok_or(Reason::ServerWrong),
             Err(reason) => Err(reason),
         };
+        let can_run = version.params.is_some();
         match answer {
             Ok(outcome) => {
                 server.note(None);
-                Ok(Some(outcome))
+                let is_over = matches!(outcome, Outcome::Later) && self.is_late && can_run;
+                Ok(Some(outcome).filter(|_| !is_over))
             }
             Err(reason @ (Reason::NoSlot | Reason::LockLost)) => Err(reason),
             Err(reason) => {
                 server.note(Some(reason).filter(|reason| reason.is_trouble()));
-                match (version.params, reason) {
-                    (None, _) => Err(reason),
-                    // From its own disk.
-                    (Some(_), Reason::ServerFetching) => Ok(Some(Outcome::Later)),
-                    (Some(_), _) => Ok(None),
+                match can_run {
+                    false => Err(reason),
+                    // It fetches them from its own disk.
+                    true if reason.is_wait() && !self.is_late => Ok(Some(Outcome::Later)),
+                    true => Ok(None),
                 }
             }
         }
     }
 
     fn question(&self, version: &VersionRecordOf<T>, question: Question) -> Result<Ask, Reason> {
-        let locations = || {
-            let details = pallet_models::Details::<T>::get(self.version).unwrap_or_default();
-            let texts = details.locations.into_iter();
-            texts
-                .filter_map(|location| String::from_utf8(location.into_inner()).ok())
-                .collect()
-        };
         Ok(Ask {
             run: assay_service::Run {
                 engine: self.engine,
                 program: version.program.0,
-                params: ParamsRef {
-                    root: version.params_root.0,
-                    len: version.params_len,
-                },
+                params: params_of::<T>(version),
                 input: self.input()?,
                 max_steps: version.max_steps,
             },
-            source: match version.params {
-                Some(_) => Source::Node,
-                None => Source::Locations(locations()),
-            },
+            source: source_of::<T>(self.version, version),
             question,
-            wait: 0,
+            wait: self.wait,
         })
     }
 
@@ -255,6 +248,9 @@ impl<T: Config> Task<T> {
         let Reply::Claim(claim) = reply else {
             return None;
         };
+        if pallet_jobs::is_too_large(&claim) {
+            return None;
+        }
         let (version, input) = (self.version().ok()?, self.input().ok()?);
         claim.verify(&self.terms(&version, &input)).ok()?;
         Some(claim)
@@ -346,4 +342,26 @@ impl<T: Config> Task<T> {
             Outcome::Later => Outcome::Later,
         })
     }
+}
+
+/// A version's params, as the compute server knows them.
+pub(crate) fn params_of<T: Config>(version: &VersionRecordOf<T>) -> ParamsRef {
+    ParamsRef {
+        root: version.params_root.0,
+        len: version.params_len,
+    }
+}
+
+/// Where the compute server gets a version's params.
+pub(crate) fn source_of<T: Config>(id: VersionId, version: &VersionRecordOf<T>) -> Source {
+    if version.params.is_some() {
+        return Source::Node;
+    }
+    let details = pallet_models::Details::<T>::get(id).unwrap_or_default();
+    let texts = details.locations.into_iter();
+    Source::Locations(
+        texts
+            .filter_map(|location| String::from_utf8(location.into_inner()).ok())
+            .collect(),
+    )
 }

@@ -14,7 +14,10 @@ use frame_system::pallet_prelude::BlockNumberFor;
 use pallet_jobs::JobState;
 use sp_core::offchain::{Duration, Timestamp};
 use sp_io::offchain::timestamp;
-use sp_runtime::{traits::Saturating, RuntimeAppPublic};
+use sp_runtime::{
+    traits::{SaturatedConversion, Saturating},
+    RuntimeAppPublic,
+};
 
 /// Milliseconds after which the worker of a block leaves what is unfinished to that of a later one,
 /// which sees what became of the job.
@@ -26,16 +29,14 @@ pub(crate) struct Assigned<T: Config> {
     worker: WorkerId,
     /// Whether the chain has not seen its params.
     is_external: bool,
-    /// Whether less than a quarter of the time for a claim is left.
-    is_late: bool,
 }
 
 impl<T: Config> Assigned<T> {
     /// Whether the job is to be given back: this node does not get the params, or not in time.
     fn is_hopeless(&self, reason: Reason) -> bool {
         let never = matches!(reason, Reason::ParamsExternal | Reason::ServerRefused(_));
-        let not_yet = reason.is_trouble() || reason == Reason::ServerFetching;
-        self.is_external && (never || (self.is_late && not_yet))
+        let not_yet = reason.is_trouble() || reason.is_wait();
+        self.is_external && (never || (self.task.is_late && not_yet))
     }
 }
 
@@ -48,7 +49,10 @@ impl<T: Config> Pallet<T> {
         // A keystore names them in any order, another one after a restart.
         let mut workers = WorkerId::all();
         workers.sort();
-        let assigned = Self::assigned_jobs(&workers);
+        let mut assigned = Self::assigned_jobs(&workers);
+        // What takes long is another one first in each block.
+        let turn = now.saturated_into::<usize>().checked_rem(assigned.len());
+        assigned.rotate_left(turn.unwrap_or_default());
         let claims = open_claims::<T>(&workers);
         let assigned_ids = assigned.iter().map(|assigned| assigned.task.job);
         forget_others(
@@ -59,12 +63,11 @@ impl<T: Config> Pallet<T> {
         let end = timestamp().add(Duration::from_millis(SLICE));
         let goes_on = || timestamp() < end && is_newest(now);
         // Who does not move in time in a dispute loses its stake or its bond. Long runs of other jobs wait.
-        let (pressing, others) = claims
-            .iter()
-            .partition::<Vec<_>, _>(|claim| Self::is_pressing(claim));
-        for claim in pressing.into_iter().take_while(|_| goes_on()) {
+        let (pressing, mut others) = claims.into_iter().partition::<Vec<_>, _>(Self::is_pressing);
+        for claim in pressing.iter().take_while(|_| goes_on()) {
             Self::move_in(claim, end);
         }
+        Self::show_chunks(&workers, end);
         for assigned in assigned.iter().take_while(|_| goes_on()) {
             let mut done = Self::work_on(assigned, end);
             if let Some(reason) = done.err().filter(|reason| assigned.is_hopeless(*reason)) {
@@ -74,7 +77,9 @@ impl<T: Config> Pallet<T> {
                 note(&assigned.task, "not taken", reason);
             }
         }
-        for claim in others.into_iter().take_while(|_| goes_on()) {
+        for claim in others.iter_mut().take_while(|_| goes_on()) {
+            // Whoever makes a version that is slow to fetch must not keep the node from other claims.
+            claim.task.wait = 0;
             Self::move_in(claim, end);
         }
         for worker in &workers {
@@ -115,11 +120,12 @@ impl<T: Config> Pallet<T> {
                     continue;
                 };
                 let version = pallet_models::Versions::<T>::get(record.version);
+                let mut task = Task::new(job, provider.clone(), &record, ENGINE_VERSION);
+                task.is_late = is_late::<T>(&record);
                 assigned.push(Assigned {
-                    is_external: version.is_some_and(|version| version.params.is_none()),
-                    is_late: is_late::<T>(&record),
-                    task: Task::new(job, provider.clone(), &record, ENGINE_VERSION),
+                    task,
                     worker: worker.clone(),
+                    is_external: version.is_some_and(|version| version.params.is_none()),
                 });
             }
         }

@@ -127,7 +127,16 @@ impl offchain::Externalities for Clock {
         self.network.write_body(id, bytes);
         Ok(())
     }
-    fn http_response_wait(&mut self, ids: &[HttpRequestId], _: Option<Timestamp>) -> Vec<HttpRequestStatus> {
+    fn http_response_wait(
+        &mut self,
+        ids: &[HttpRequestId],
+        deadline: Option<Timestamp>,
+    ) -> Vec<HttpRequestStatus> {
+        if self.network.hangs() {
+            let deadline = deadline.unwrap().unix_millis();
+            self.time.fetch_max(deadline, Ordering::Relaxed);
+            return vec![HttpRequestStatus::DeadlineReached; ids.len()];
+        }
         ids.iter().map(|id| self.network.wait(*id)).collect()
     }
     fn http_response_headers(&mut self, _: HttpRequestId) -> Vec<(Vec<u8>, Vec<u8>)> {

@@ -27,6 +27,7 @@ pub struct Network(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     server: Option<Server>,
+    hangs: bool,
     requests: BTreeMap<u16, HttpRequest>,
     responses: BTreeMap<u16, Vec<u8>>,
     next: u16,
@@ -41,6 +42,15 @@ impl Network {
     /// From now on nobody does.
     pub fn be_silent(&self) {
         self.0.lock().unwrap().server = None;
+    }
+
+    /// From now on somebody takes requests and says nothing.
+    pub fn hang(&self) {
+        self.0.lock().unwrap().hangs = true;
+    }
+
+    pub fn hangs(&self) -> bool {
+        self.0.lock().unwrap().hangs
     }
 
     pub fn start(&self, method: &str, url: &str) -> HttpRequestId {

@@ -185,10 +185,35 @@ fn wrong_proofs_show_nothing() {
     });
 }
 
+/// A program may read behind the end of the params, as long as they are said to be.
+#[test]
+fn chunks_behind_the_end_can_be_asked_for_and_are_zeros_or_withheld() {
+    with_external(|| {
+        let behind = (1 << 28) - 1;
+        assert_ok!(ask(BOB, CHUNKS));
+        assert_ok!(ask(BOB, behind));
+        assert_ok!(show(CHUNKS, proof(CHUNKS)));
+        assert_ok!(show(behind, proof(behind)));
+
+        let mut hiding = memory();
+        hiding.write(u64::from(behind) * CHUNK_LEN as u64, &[1]).unwrap();
+        let root = hiding.region_root(assay_engine::memory::Region::Params);
+        Versions::<Test>::mutate(0, |record| {
+            record.as_mut().unwrap().params_root = H256(root.unwrap())
+        });
+        assert_ok!(ask(BOB, behind));
+        assert_eq!(
+            show(behind, proof(behind)).unwrap_err().error,
+            Error::<Test>::WrongChunk.into()
+        );
+        assert_ok!(show(behind, hiding.prove(&[behind].into()).unwrap()));
+    });
+}
+
 #[test]
 fn wrong_requests_fail_by_name() {
     with_external(|| {
-        assert_noop!(ask(BOB, CHUNKS), Error::<Test>::ChunkOutOfRange);
+        assert_noop!(ask(BOB, 1 << 28), Error::<Test>::ChunkOutOfRange);
         assert_ok!(ask(BOB, CHUNKS - 1));
         assert_noop!(ask(BOB, CHUNKS - 1), Error::<Test>::ChunkAlreadyAsked);
         assert_noop!(
