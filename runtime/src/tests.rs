@@ -64,11 +64,20 @@ fn proxies_of_a_kind_do_what_its_name_says() {
     let unbond = RuntimeCall::Providers(pallet_providers::Call::unbond { amount: 1 as Balance });
     let pause = RuntimeCall::Providers(pallet_providers::Call::pause {});
     let cancel = RuntimeCall::Jobs(pallet_jobs::Call::cancel { job: 1 });
-    let allowed = |kind: ProxyType| [&transfer, &unbond, &pause, &cancel].map(|call| kind.filter(call));
-    assert_eq!(allowed(ProxyType::Any), [true; 4]);
-    assert_eq!(allowed(ProxyType::NonTransfer), [false, false, true, false]);
-    assert_eq!(allowed(ProxyType::Models), [false; 4]);
-    assert_eq!(allowed(ProxyType::ProviderOperation), [false, false, true, false]);
+    let deprecate = RuntimeCall::Models(pallet_models::Call::deprecate_version { version: 1 });
+    let give_away = RuntimeCall::Models(pallet_models::Call::transfer_model {
+        model: 1,
+        new_owner: AccountId::new([1; 32]).into(),
+    });
+    let bond = RuntimeCall::Models(pallet_models::Call::ask_chunk { version: 1, chunk: 0 });
+    let allowed = |kind: ProxyType| {
+        [&transfer, &unbond, &cancel, &give_away, &bond, &pause, &deprecate].map(|call| kind.filter(call))
+    };
+    let only = |pause, deprecate| [false, false, false, false, false, pause, deprecate];
+    assert_eq!(allowed(ProxyType::Any), [true; 7]);
+    assert_eq!(allowed(ProxyType::NonTransfer), only(true, true));
+    assert_eq!(allowed(ProxyType::Models), only(false, true));
+    assert_eq!(allowed(ProxyType::ProviderOperation), only(true, false));
     // A proxy of the root key would be root.
     let as_root = RuntimeCall::Sudo(pallet_sudo::Call::sudo {
         call: Box::new(transfer.clone()),

@@ -45,7 +45,10 @@ impl<T: Config> Pallet<T> {
             longest.max(p.retention) <= T::MaxJobDuration::get(),
             Error::<T>::DurationTooLong
         );
-        ensure!(!p.exposure_factor.is_zero(), Error::<T>::ZeroExposure);
+        ensure!(
+            !p.exposure_factor.is_zero() && !p.min_exposure.is_zero(),
+            Error::<T>::ZeroExposure
+        );
         ensure!(
             p.challenger_share <= MAX_SLASH_SHARE
                 && p.compensation_share <= MAX_SLASH_SHARE
@@ -57,7 +60,9 @@ impl<T: Config> Pallet<T> {
         let times_exposure =
             u64::from(p.exposure_factor).saturating_mul(p.disproof_penalty.deconstruct().into());
         ensure!(
-            p.disproof_penalty >= p.silence_penalty && times_exposure >= Perbill::ACCURACY.into(),
+            !p.silence_penalty.is_zero()
+                && p.disproof_penalty > p.silence_penalty
+                && times_exposure >= Perbill::ACCURACY.into(),
             Error::<T>::PenaltyTooSmall
         );
         Ok(())

@@ -118,6 +118,15 @@ impl pallet_disputes::Config for Runtime {
 
 impl pallet_worker::Config for Runtime {}
 
+/// Whether `call` publishes and maintains models without giving one away, and without a bond that can be lost.
+pub(super) fn is_publishing(call: &RuntimeCall) -> bool {
+    use pallet_models::Call;
+    match call {
+        RuntimeCall::Models(call) => !matches!(call, Call::transfer_model { .. } | Call::ask_chunk { .. }),
+        _ => false,
+    }
+}
+
 /// Whether `call` runs a provider without touching its bond.
 pub(super) fn is_provider_operation(call: &RuntimeCall) -> bool {
     use pallet_providers::Call;

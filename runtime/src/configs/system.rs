@@ -303,7 +303,7 @@ pub enum ProxyType {
     /// remarks.
     #[codec(index = 1)]
     NonTransfer,
-    /// Publish and maintain models.
+    /// Publish and maintain models. Not hand them on, nor bond for chunks of their params.
     #[codec(index = 2)]
     Models,
     /// Run a provider: its key, offers, and whether it takes jobs. Not its bond.
@@ -320,7 +320,7 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
                     || Self::Models.filter(call)
                     || Self::ProviderOperation.filter(call)
             }
-            Self::Models => matches!(call, RuntimeCall::Models(_) | RuntimeCall::Utility(_)),
+            Self::Models => matches!(call, RuntimeCall::Utility(_)) || super::market::is_publishing(call),
             Self::ProviderOperation => super::market::is_provider_operation(call),
         }
     }

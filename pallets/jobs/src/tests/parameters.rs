@@ -78,6 +78,7 @@ fn parameters_are_refused_where_a_challenge_costs_nothing() {
 #[test]
 fn parameters_are_refused_where_the_exposure_could_be_below_the_fee() {
     refused_where(|rules| rules.exposure_factor = 0, Error::ZeroExposure);
+    refused_where(|rules| rules.min_exposure = 0, Error::ZeroExposure);
 }
 
 #[test]
@@ -107,6 +108,14 @@ fn parameters_are_refused_where_a_lie_costs_less_than_silence_or_than_it_gains()
     );
     refused_where(
         |rules| rules.disproof_penalty = Perbill::from_percent(9),
+        Error::PenaltyTooSmall,
+    );
+    refused_where(
+        |rules| rules.disproof_penalty = rules.silence_penalty,
+        Error::PenaltyTooSmall,
+    );
+    refused_where(
+        |rules| rules.silence_penalty = Perbill::zero(),
         Error::PenaltyTooSmall,
     );
 }
