@@ -140,6 +140,12 @@ impl TensorSpec {
     pub fn bytes(&self) -> Option<u64> {
         self.elements()?.checked_mul(self.dtype.size() as u64)
     }
+
+    /// How many bytes all of them have. `u64::MAX` where nobody can count them: more than there may be.
+    pub fn bytes_of_all(specs: &[Self]) -> u64 {
+        let bytes = specs.iter().map(|spec| spec.bytes().unwrap_or(u64::MAX));
+        bytes.fold(0, u64::saturating_add)
+    }
 }
 
 /// How many elements a tensor of this shape has.

@@ -82,6 +82,29 @@ fn state_of(world: &mut World, job: JobId) -> JobState<AccountId, u128, u32> {
     world.execute(|| pallet_jobs::Jobs::<Runtime>::get(job).unwrap().state)
 }
 
+/// Lets the worker work when the job's deadline is near.
+fn work_late(world: &mut World, job: JobId) {
+    let JobState::Assigned { deadline, .. } = state_of(world, job) else {
+        panic!("it is assigned");
+    };
+    while world.block < deadline - 4 {
+        world.next_block();
+    }
+    world.work();
+}
+
+/// The worker finds that the server's answer does not hold, and claims by its own run.
+fn refuses_the_answer_and_runs(world: &mut World, what: &str) {
+    let job = world.assigned_job(4);
+    world.work();
+    assert!(
+        world.logged("what the compute server answers does not hold"),
+        "{what}"
+    );
+    assert_eq!(world.apply_pool(), 1, "{what}");
+    assert_eq!(world.output(job), Some(vec![102]), "{what}");
+}
+
 /// The chain has never seen the params.
 fn make_external(world: &mut World) {
     world.execute(|| {
@@ -273,15 +296,9 @@ fn job_for_which_the_server_has_no_time_is_run_by_the_worker_or_given_back() {
             make_external(&mut world);
         }
         let job = world.assigned_job(4);
-        let JobState::Assigned { deadline, .. } = state_of(&mut world, job) else {
-            panic!("it is assigned");
-        };
         world.work();
         assert_eq!(world.submitted(), 0);
-        while world.block < deadline - 4 {
-            world.next_block();
-        }
-        world.work();
+        work_late(&mut world, job);
         assert_eq!(world.apply_pool(), 1);
         match state_of(&mut world, job) {
             JobState::Claimed { .. } => assert!(!is_external, "{work:?}"),
@@ -300,11 +317,7 @@ fn server_that_wants_what_it_has_is_not_asked_again_in_this_block() {
             let is_ask = request.url.ends_with(ASK_PATH);
             Some((OK, if is_ask { reply.encode() } else { vec![] }))
         });
-        let job = world.assigned_job(4);
-        world.work();
-        assert!(world.logged("what the compute server answers does not hold"));
-        assert_eq!(world.apply_pool(), 1);
-        assert_eq!(world.output(job), Some(vec![102]));
+        refuses_the_answer_and_runs(&mut world, "wants it again");
     }
 }
 
@@ -320,11 +333,7 @@ fn claim_that_the_chain_finds_too_large_is_not_kept() {
         };
         Reply::Claim(Claim { output, ..claim })
     });
-    let job = world.assigned_job(4);
-    world.work();
-    assert!(world.logged("what the compute server answers does not hold"));
-    assert_eq!(world.apply_pool(), 1);
-    assert_eq!(world.output(job), Some(vec![102]));
+    refuses_the_answer_and_runs(&mut world, "a claim that is too large");
 }
 
 #[test]
@@ -361,14 +370,7 @@ fn answer_that_does_not_hold_is_not_signed_and_the_worker_runs_by_itself() {
     ];
     for (what, answer) in answers {
         let mut world = served(3, move |ask| answer(&ask));
-        let job = world.assigned_job(4);
-        world.work();
-        assert!(
-            world.logged("what the compute server answers does not hold"),
-            "{what}"
-        );
-        assert_eq!(world.apply_pool(), 1);
-        assert_eq!(world.output(job), Some(vec![102]), "{what}");
+        refuses_the_answer_and_runs(&mut world, what);
     }
 }
 
@@ -434,16 +436,10 @@ fn job_of_external_params_waits_for_a_server_that_is_away_and_is_given_back_when
     configure(&mut world);
     make_external(&mut world);
     let job = world.assigned_job(4);
-    let JobState::Assigned { deadline, .. } = state_of(&mut world, job) else {
-        panic!("it is assigned");
-    };
     world.work();
     assert!(world.logged("job 0: not taken: the compute server does not answer"));
     assert_eq!(world.submitted(), 0);
-    while world.block < deadline - 4 {
-        world.next_block();
-    }
-    world.work();
+    work_late(&mut world, job);
     assert!(world.logged("job 0: given back"));
     assert_eq!(world.apply_pool(), 1);
     assert!(matches!(state_of(&mut world, job), JobState::Queued { .. }));
@@ -454,16 +450,10 @@ fn job_of_params_that_take_too_long_is_given_back_in_time() {
     let mut world = served(3, |_| Reply::Working(Work::Fetching(5)));
     make_external(&mut world);
     let job = world.assigned_job(4);
-    let JobState::Assigned { deadline, .. } = state_of(&mut world, job) else {
-        panic!("it is assigned");
-    };
     world.work();
     assert!(world.logged("job 0: not taken: the compute server fetches its params, it waits"));
     assert_eq!(world.submitted(), 0);
-    while world.block < deadline - 4 {
-        world.next_block();
-    }
-    world.work();
+    work_late(&mut world, job);
     assert_eq!(world.apply_pool(), 1);
     assert!(matches!(state_of(&mut world, job), JobState::Queued { .. }));
 }

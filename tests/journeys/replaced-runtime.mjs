@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { hexToU8a, u8aConcat, u8aToHex } from '@polkadot/util';
-import { alice, charlie, eventsSince, submit } from '../lib/chain.mjs';
+import { ALL, alice, charlie, eventsSince, partOf, submit } from '../lib/chain.mjs';
 import { show, untilAsked, untilEnded, untilEvent } from '../lib/disputes.mjs';
 import { journey } from '../lib/journey.mjs';
 import { claimHidden, openMarket } from '../lib/liar.mjs';
@@ -14,7 +14,6 @@ const CODE = '0x3a636f6465';
 const STEPS = 60;
 const CLAIMED_STEPS = 1_500;
 const FALSE_STEP = 33;
-const ALL = 1_000_000_000n;
 
 /** What decompressors skip: magic number, length, content. */
 const SKIPPED = new Uint8Array([0x50, 0x2a, 0x4d, 0x18, 5, 0, 0, 0, 0x61, 0x73, 0x73, 0x61, 0x79]);
@@ -53,7 +52,7 @@ journey('a runtime that is replaced in the middle of a dispute', async ({ api, s
     const proof = await untilEvent(api, 'disputes.FraudProven', id, firstBlock);
     assert.equal(proof.step.toNumber(), FALSE_STEP);
     const [{ slashed }] = await eventsSince(api, 'jobs.Disproved', firstBlock);
-    assert.equal(slashed.toBigInt(), (exposure * penalty) / ALL);
+    assert.equal(slashed.toBigInt(), partOf(exposure, penalty));
     const [ended] = await untilEnded(api, id, firstBlock);
     assert.equal(ended.ending.type, 'ProvenFalse');
   });

@@ -54,6 +54,12 @@ export const returnedBytes = (bytes) => compactStripLength(bytes.toU8a(true))[1]
 /** The same of an `Option<Bytes>` that is there. */
 export const optionalBytes = (option) => compactStripLength(option.unwrap().toU8a(true).subarray(1))[1];
 
+/** All, in the parts in which the chain counts shares. */
+export const ALL = 1_000_000_000n;
+
+/** The share of an amount. */
+export const partOf = (amount, share) => (amount * BigInt(share)) / ALL;
+
 /** The account that receives the protocol's share. Nobody has its key. */
 export const protocol = { address: encodeAddress(stringToU8a('modlassay/pr'.padEnd(32, '\0'))) };
 
@@ -158,6 +164,11 @@ export function find(events, name) {
 /** The number of the newest block. */
 export async function height(api) {
   return (await api.rpc.chain.getHeader()).number.toNumber();
+}
+
+/** The number of the newest block that is final. */
+export async function finalHeight(api) {
+  return (await api.rpc.chain.getHeader(await api.rpc.chain.getFinalizedHead())).number.toNumber();
 }
 
 /** Waits until block `number` is there. */

@@ -53,8 +53,7 @@ impl Chain {
         call: &Call,
         signer: &Keypair,
     ) -> Result<Included, ClientError> {
-        let nonce = self.nonce(signer)?;
-        self.send(call, signer, nonce)?.included(Depth::Best)
+        self.submit_to(Depth::Best, call, signer)
     }
 
     /// The same, and waits until the block is final.
@@ -63,8 +62,17 @@ impl Chain {
         call: &Call,
         signer: &Keypair,
     ) -> Result<Included, ClientError> {
+        self.submit_to(Depth::Final, call, signer)
+    }
+
+    fn submit_to<Call: Payload>(
+        &self,
+        depth: Depth,
+        call: &Call,
+        signer: &Keypair,
+    ) -> Result<Included, ClientError> {
         let nonce = self.nonce(signer)?;
-        self.send(call, signer, nonce)?.included(Depth::Final)
+        self.send(call, signer, nonce)?.included(depth)
     }
 
     /// The number of an account's next call, counting those that wait in the node's pool.

@@ -156,8 +156,7 @@ impl Answer {
 /// paid. Or else the bytes as they are, and why.
 fn fitting(specs: Vec<TensorSpec>, output: Option<&[u8]>) -> (Vec<TensorSpec>, Option<String>) {
     let len = output.map_or(0, <[u8]>::len);
-    let lens = specs.iter().map(|spec| spec.bytes().unwrap_or(u64::MAX));
-    let declared = lens.fold(0, u64::saturating_add);
+    let declared = TensorSpec::bytes_of_all(&specs);
     if specs.is_empty() {
         return (bytes(len), None);
     }

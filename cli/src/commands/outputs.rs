@@ -20,8 +20,7 @@ pub struct Outputs<'a>(pub Vec<(&'a TensorSpec, &'a [u8])>);
 impl<'a> Outputs<'a> {
     /// Takes a run's output apart. A package that names no outputs has none.
     pub fn of(specs: &'a [TensorSpec], mut output: &'a [u8]) -> Result<Self, Failure> {
-        let lens = specs.iter().map(|spec| spec.bytes().unwrap_or(u64::MAX));
-        let expected = lens.fold(0, u64::saturating_add);
+        let expected = TensorSpec::bytes_of_all(specs);
         if !specs.is_empty() && expected != output.len() as u64 {
             let actual = output.len();
             return Err(format!(

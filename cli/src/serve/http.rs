@@ -7,7 +7,7 @@ use assay_engine::limits::{ENGINE_VERSION, MAX_INPUT_LEN, REGION_LEVELS, SEGMENT
 use assay_engine::memory::Region;
 use assay_engine::trace::TraceId;
 use assay_service::{
-    authorization, Ask, ParamsRef, Question, Refusal, Reply, Source, ASK_PATH, PROGRAM_PATH,
+    authorization, Ask, ParamsRef, Question, Refusal, Reply, Run, Source, ASK_PATH, PROGRAM_PATH,
 };
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
@@ -20,7 +20,7 @@ use codec::{DecodeAll, Encode};
 
 use super::counts;
 use super::library::{Library, StoreError};
-use super::runs::{Job, Runs};
+use super::runs::{Job, Key, Runs};
 use crate::package::Hash as Hex;
 
 /// The most bytes of a request: an input or a segment, and what stands around them.
@@ -112,39 +112,49 @@ impl Service {
         if run.engine != ENGINE_VERSION {
             return Reply::Refused(Refusal::OtherEngine(ENGINE_VERSION));
         }
-        let step = match ask.question {
-            Question::Chunk { chunk } => return self.chunk(chunk, run.params, &ask.source, until),
-            Question::Witness { step } => Some(step),
-            Question::Claim { .. } | Question::States => None,
-        };
-        let key = (Hex::of(&run.encode()).0, step);
-        let job = if self.runs.knows(&key) {
-            None
-        } else {
-            let Some(program) = self.library.program(&run.program) else {
-                return Reply::SendProgram;
-            };
-            let params = match self.library.params(run.params, &ask.source, until) {
-                Ok(params) => params,
-                Err(reply) => return *reply,
-            };
-            Some(Job {
-                program: Arc::new(program),
-                params,
-                params_len: run.params.len,
-                input: run.input,
-                max_steps: run.max_steps,
-            })
-        };
+        let source = &ask.source;
         match ask.question {
-            Question::Claim { author, job: number } => {
-                let id = TraceId { author, job: number };
-                self.runs.claim(key, job, id, until)
-            }
-            Question::States => self.runs.states(key, job, until),
-            Question::Witness { .. } => self.runs.witness(key, job, until),
-            Question::Chunk { .. } => Reply::Refused(Refusal::NoSuchChunk),
+            Question::Chunk { chunk } => self.chunk(chunk, run.params, source, until),
+            Question::Claim { author, job } => self.of_run(run, None, source, until, |key, work| {
+                self.runs.claim(key, work, TraceId { author, job }, until)
+            }),
+            Question::States => self.of_run(run, None, source, until, |key, work| {
+                self.runs.states(key, work, until)
+            }),
+            Question::Witness { step } => self.of_run(run, Some(step), source, until, |key, work| {
+                self.runs.witness(key, work, until)
+            }),
         }
+    }
+
+    /// The reply of a run, or of one up to a step: with what it takes to do it, unless it is known.
+    fn of_run(
+        &self,
+        run: Run,
+        step: Option<u64>,
+        source: &Source,
+        until: Instant,
+        reply: impl FnOnce(Key, Option<Job>) -> Reply,
+    ) -> Reply {
+        let key = (Hex::of(&run.encode()).0, step);
+        if self.runs.knows(&key) {
+            return reply(key, None);
+        }
+        let Some(program) = self.library.program(&run.program) else {
+            return Reply::SendProgram;
+        };
+        let params = match self.library.params(run.params, source, until) {
+            Ok(params) => params,
+            Err(reply) => return *reply,
+        };
+        let job = Job {
+            program: Arc::new(program),
+            params,
+            params_len: run.params.len,
+            input: run.input,
+            max_steps: run.max_steps,
+        };
+        reply(key, Some(job))
     }
 
     /// The proof of a chunk of params.

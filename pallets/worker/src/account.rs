@@ -1,5 +1,6 @@
-//! The worker key's own account: it bonds challenges and pays for their moves.
+//! Whose the node's worker keys are: an account of each, which bonds challenges and pays for their moves, and a provider.
 
+use alloc::collections::BTreeMap;
 use assay_primitives::worker_key::WorkerId;
 use frame_system::offchain::AppCrypto;
 use sp_core::sr25519;
@@ -22,4 +23,15 @@ pub(crate) fn signer_of(worker: &WorkerId) -> MultiSigner {
 /// The account whose key is `worker`.
 pub(crate) fn account_of(worker: &WorkerId) -> AccountId32 {
     signer_of(worker).into_account()
+}
+
+/// The providers whose keys the node has, with their keys.
+pub(crate) fn own_providers<T: pallet_providers::Config>(
+    workers: &[WorkerId],
+) -> BTreeMap<T::AccountId, &WorkerId> {
+    let own = workers.iter().filter_map(|worker| {
+        let provider = pallet_providers::ProviderOf::<T>::get(worker)?;
+        Some((provider, worker))
+    });
+    own.collect()
 }

@@ -2,6 +2,7 @@
 //! frozen.
 
 use crate::{
+    account::own_providers,
     reason::Reason,
     record::{lock, shown_lock_key, Shown},
     server::{Server, WAIT},
@@ -51,11 +52,7 @@ impl<T: Config> Pallet<T> {
 
     /// The chunks that are asked for, with the key whose provider is to show them.
     fn asked_chunks(workers: &[WorkerId]) -> BTreeMap<(VersionId, u32), WorkerId> {
-        let own = workers.iter().filter_map(|worker| {
-            let provider = pallet_providers::ProviderOf::<T>::get(worker)?;
-            Some((provider, worker))
-        });
-        let own = own.collect::<BTreeMap<_, _>>();
+        let own = own_providers::<T>(workers);
         let mut versions = BTreeMap::new();
         for (provider, worker) in &own {
             let offers = pallet_providers::OffersOf::<T>::get(provider);

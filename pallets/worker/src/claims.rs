@@ -1,6 +1,11 @@
 //! The open claims that concern the node: its own, and those of others that it watches.
 
-use crate::{account::account_of, record::read, task::Task, Config};
+use crate::{
+    account::{account_of, own_providers},
+    record::read,
+    task::Task,
+    Config,
+};
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     vec::Vec,
@@ -64,11 +69,7 @@ struct Keys<'a, T: Config> {
 
 impl<'a, T: Config> Keys<'a, T> {
     fn new(workers: &'a [WorkerId]) -> Self {
-        let providers = workers.iter().filter_map(|worker| {
-            let provider = pallet_providers::ProviderOf::<T>::get(worker)?;
-            Some((provider, worker))
-        });
-        let own = providers.collect::<BTreeMap<_, _>>();
+        let own = own_providers::<T>(workers);
         let offers = own.keys().flat_map(pallet_providers::OffersOf::<T>::get);
         let served = (!own.is_empty()).then(|| offers.collect());
         Self {

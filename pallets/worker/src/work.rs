@@ -1,13 +1,14 @@
 //! One block's work: finds what there is to do, and does it.
 
 use crate::{
+    account::own_providers,
     claims::{open_claims, OpenClaim},
     reason::Reason,
     record::{forget_others, is_newest},
     task::{Outcome, Task},
     Config, Pallet, LOG_TARGET,
 };
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::vec::Vec;
 use assay_engine::{claim::Claim, limits::ENGINE_VERSION, Status};
 use assay_primitives::worker_key::{WorkerId, WorkerSignature};
 use frame_system::pallet_prelude::BlockNumberFor;
@@ -109,14 +110,10 @@ impl<T: Config> Pallet<T> {
     }
 
     fn assigned_jobs(workers: &[WorkerId]) -> Vec<Assigned<T>> {
-        let mut seen = BTreeSet::new();
         let mut assigned = Vec::new();
-        for worker in workers {
-            let Some(provider) = pallet_providers::ProviderOf::<T>::get(worker) else {
-                continue;
-            };
+        for (provider, worker) in own_providers::<T>(workers) {
             for job in pallet_jobs::AssignedTo::<T>::iter_key_prefix(&provider) {
-                let Some(record) = pallet_jobs::Jobs::<T>::get(job).filter(|_| seen.insert(job)) else {
+                let Some(record) = pallet_jobs::Jobs::<T>::get(job) else {
                     continue;
                 };
                 let version = pallet_models::Versions::<T>::get(record.version);

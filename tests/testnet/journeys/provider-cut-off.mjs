@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { Cable } from '../../lib/cable.mjs';
-import { alice, bob, connect, eve, eventsSince, height, submit } from '../../lib/chain.mjs';
+import { alice, bob, connect, eve, eventsSince, height, partOf, submit } from '../../lib/chain.mjs';
 import { setTimes, untilEnded, untilEvent } from '../../lib/disputes.mjs';
 import { journey } from '../../lib/journey.mjs';
 import { bobProvides, bobsClaim } from '../../lib/liar.mjs';
@@ -14,8 +14,6 @@ import { pidOf } from '../processes.mjs';
 /** Too many to be shown with the claim. */
 const STEPS = 100;
 const ROOT = { height: 7, index: 0 };
-/** All, in the parts in which the chain counts shares. */
-const ALL = 1_000_000_000n;
 
 journey('a provider cut off while its claim is challenged', async ({ api, node: handle, step }) => {
   const node = named('provider-1');
@@ -70,7 +68,7 @@ journey('a provider cut off while its claim is challenged', async ({ api, node: 
       assert.equal(ended.ending.type, 'Withheld');
       const { exposure } = (await eventsSince(others, 'jobs.Assigned', firstBlock)).find(({ job }) => job.eq(id.job));
       const penalty = (await others.query.jobs.parameters()).disproofPenalty.toBigInt();
-      assert.equal(before - (await stake()), (exposure.toBigInt() * penalty) / ALL);
+      assert.equal(before - (await stake()), partOf(exposure.toBigInt(), penalty));
     });
   } finally {
     goesOn();

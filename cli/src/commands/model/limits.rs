@@ -134,9 +134,6 @@ fn texts(wish: &Wish) -> Vec<Measure> {
 }
 
 fn tensors(which: &str, specs: &[TensorSpec], most_bytes: u64) -> Vec<Measure> {
-    // What nobody can count is too much.
-    let bytes = specs.iter().map(|spec| spec.bytes().unwrap_or(u64::MAX));
-    let bytes = bytes.fold(0, u64::saturating_add);
     let mut all = vec![
         measure(
             format!("the {which}s"),
@@ -148,7 +145,7 @@ fn tensors(which: &str, specs: &[TensorSpec], most_bytes: u64) -> Vec<Measure> {
         measure(
             format!("all {which}s together"),
             "bytes",
-            bytes,
+            TensorSpec::bytes_of_all(specs),
             most_bytes,
             EXPORT,
         ),
