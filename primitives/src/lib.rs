@@ -110,6 +110,11 @@ impl<Balance: AtLeast32BitUnsigned + Copy> Price<Balance> {
         self.per_job.checked_add(&self.per_step.checked_mul(&steps)?)
     }
 
+    /// Whether no part of it is above that of `most`.
+    pub fn is_within(&self, most: &Self) -> bool {
+        self.per_job <= most.per_job && self.per_step <= most.per_step
+    }
+
     /// Plancks for a job of `steps` steps. Saturates.
     pub fn total(&self, steps: u64) -> Balance {
         self.checked_total(steps).unwrap_or(Balance::max_value())
@@ -143,10 +148,10 @@ pub struct OpenOffer<AccountId, Balance> {
 pub struct AssignmentRequest<'a, AccountId, Balance> {
     /// The version to run.
     pub version: VersionId,
-    /// The steps that a price is judged by: the version's `max_steps`.
+    /// The most steps of a run: the version's `max_steps`.
     pub steps: u64,
-    /// Plancks that the price for `steps` may not exceed.
-    pub max_fee: Balance,
+    /// What no part of the price may exceed.
+    pub max_price: Price<Balance>,
     /// The stake to lock is this many times what `steps` cost at the provider's price,
     pub exposure_factor: u32,
     /// and at least so many plancks.
@@ -250,12 +255,12 @@ impl<AccountId> OnJobEnd<AccountId> for () {
 
 /// Requests jobs on behalf of another pallet.
 pub trait RequestJobs<AccountId, Balance> {
-    /// Requests `version` on `input` for `requester`, who pays at most `max_fee` plancks.
+    /// Requests `version` on `input` for `requester`, who pays at most `max_price`.
     fn request(
         requester: &AccountId,
         version: VersionId,
         input: Vec<u8>,
-        max_fee: Balance,
+        max_price: Price<Balance>,
         provider: Option<AccountId>,
     ) -> Result<JobId, DispatchError>;
 }

@@ -4,7 +4,7 @@ mod world;
 
 use assay_primitives::{
     worker_key::{WorkerId, WorkerPair, WORKER_KEY_TYPE},
-    JobOutcome,
+    JobOutcome, Price,
 };
 use assay_runtime::{
     constants::UNIT, AccountId, Executive, Hash, Runtime, RuntimeCall, UncheckedExtrinsic, Worker,
@@ -246,11 +246,15 @@ fn request_of_the_runtime_is_a_call_that_clients_can_encode() {
     let call = RuntimeCall::Jobs(pallet_jobs::Call::request {
         version: VERSION,
         input: vec![1],
-        max_fee: UNIT,
+        max_price: Price {
+            per_job: UNIT,
+            per_step: 7,
+        },
         provider: None::<AccountId>,
     });
-    // Pallet 42, call 0, version, a vector of one byte, a compact amount, nobody named.
-    let expected = [&[42, 0, 0, 0, 0, 0, 4, 1, 7][..], &UNIT.to_le_bytes()[..5], &[0]].concat();
+    // Pallet 42, call 0, version, a vector of one byte, two amounts of 16 bytes, nobody named.
+    let price = [UNIT.to_le_bytes(), 7u128.to_le_bytes()].concat();
+    let expected = [&[42, 0, 0, 0, 0, 0, 4, 1][..], &price, &[0]].concat();
     assert_eq!(call.encode(), expected);
 }
 

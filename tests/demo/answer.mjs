@@ -54,10 +54,10 @@ async function provide(api, version) {
 async function ask(api, version) {
   title('Charlie asks: what digit is this?');
   drawn(IMAGE).forEach((line) => say(`|${line}|`));
-  const maxFee = await quote(api, version);
+  const { price, max } = await quote(api, version);
   const firstBlock = await height(api);
-  const job = await timed(`requesting, at a quote of ${inTokens(api, maxFee)}`, () =>
-    request(api, charlie, version, image(IMAGE), { maxFee }));
+  const job = await timed(`requesting, at a quote of ${inTokens(api, max)}`, () =>
+    request(api, charlie, version, image(IMAGE), { maxPrice: price }));
   say(`job ${job}; the quote is held in escrow`);
   return { job, firstBlock };
 }

@@ -7,7 +7,7 @@ import { answeredOtherwise } from '../lib/claims.mjs';
 import { best, bytes, digitsPackage, drawn, floats, image, label, reading } from '../lib/digits.mjs';
 import { proofAbout, untilEnded, untilEvent } from '../lib/disputes.mjs';
 import { bobProvides, bobsClaim, charlieProvides, claim } from '../lib/liar.mjs';
-import { answer, jobInfo, publishPackage, quote, request, untilJob } from '../lib/market.mjs';
+import { answer, jobInfo, priceOf, publishPackage, request, untilJob } from '../lib/market.mjs';
 import { statesOf } from '../lib/packages.mjs';
 import { say, table, timed, title, verdict } from './terminal.mjs';
 
@@ -60,8 +60,8 @@ async function provide(api, version) {
 async function tellLie(api, version, run, worker) {
   title('Dave asks again');
   await submit(api, api.tx.providers.pause(), bob);
-  const maxFee = await quote(api, version);
-  const job = await timed('requesting, while Bob pauses', () => request(api, dave, version, image(IMAGE), { maxFee }));
+  const maxPrice = await priceOf(api, version);
+  const job = await timed('requesting, while Bob pauses', () => request(api, dave, version, image(IMAGE), { maxPrice }));
   await timed('waiting for a provider', () => untilJob(api, job, 'Assigned'));
   await submit(api, api.tx.providers.resume(), bob);
 

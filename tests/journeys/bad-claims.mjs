@@ -5,7 +5,7 @@ import { alice, balance, bob, charlie, dave, eventsNamed, eve, height, submit, t
 import { claimCall, claimInBlock, claimedBy, replaced } from '../lib/claims.mjs';
 import { digitsPackage, image } from '../lib/digits.mjs';
 import { journey } from '../lib/journey.mjs';
-import { offer, publishPackage, quote, registerProvider, request, setParameters, untilJob } from '../lib/market.mjs';
+import { offer, priceOf, publishPackage, registerProvider, request, setParameters, untilJob } from '../lib/market.mjs';
 import { statesOf } from '../lib/packages.mjs';
 import { refuses } from '../lib/refusals.mjs';
 
@@ -17,8 +17,8 @@ journey('bad claims', async (world) => {
   const model = digitsPackage('mlp');
   const { version } = await step('Alice has published a model', () => publishPackage(api, alice, model));
   const ask = async (provider) => {
-    const maxFee = await quote(api, version);
-    return request(api, dave, version, image(0), { maxFee, provider });
+    const maxPrice = await priceOf(api, version);
+    return request(api, dave, version, image(0), { maxPrice, provider });
   };
 
   const bobsWorker = await step('Bob provides honestly', async () => {

@@ -3,7 +3,7 @@
 import { account, alice, bob, dave, eve, submit, tokens } from '../lib/chain.mjs';
 import { digitsPackage, image } from '../lib/digits.mjs';
 import { journey } from '../lib/journey.mjs';
-import { offer, publishPackage, quote, registerProvider, request, requestCall, untilJob } from '../lib/market.mjs';
+import { offer, priceOf, publishPackage, registerProvider, request, requestCall, untilJob } from '../lib/market.mjs';
 import { refuses } from '../lib/refusals.mjs';
 
 const KIB = 1024;
@@ -19,11 +19,11 @@ journey('bad requests', async (world) => {
   });
   await step('Bob provides', async () => {
     await registerProvider(api, bob, { workerSecret: '//Bob//worker', bond: tokens(api, 10_000), silent: true });
-    await offer(api, bob, version, { perJob: tokens(api, 0.1), capacity: 1 });
+    await offer(api, bob, version, { perJob: tokens(api, 0.1), perStep: 1_000n, capacity: 1 });
   });
-  const maxFee = await quote(api, version);
-  const ask = ({ of = version, input = image(0), fee = maxFee, provider } = {}) =>
-    requestCall(api, of, input, { maxFee: fee, provider });
+  const maxPrice = await priceOf(api, version);
+  const ask = ({ of = version, input = image(0), price = maxPrice, provider } = {}) =>
+    requestCall(api, of, input, { maxPrice: price, provider });
 
   await refuses(world, [
     ['an unknown version', 'jobs.VersionNotFound', ask({ of: 99 })],
@@ -31,13 +31,15 @@ journey('bad requests', async (world) => {
     ['an input too short', 'jobs.WrongInputLength', ask({ input: image(0).subarray(1) })],
     ['an input too long', 'jobs.WrongInputLength', ask({ input: Buffer.alloc(64 * KIB) })],
     ['an input longer than any may be', 'jobs.WrongInputLength', ask({ input: Buffer.alloc(64 * KIB + 1) })],
-    ['a fee below the quote', 'jobs.FeeTooLow', ask({ fee: maxFee - 1n })],
+    ['less for the job than anybody asks', 'jobs.PriceTooLow', ask({ price: { perJob: maxPrice.perJob - 1n, perStep: maxPrice.perJob } })],
+    ['less for a step', 'jobs.PriceTooLow', ask({ price: { perJob: tokens(api, 100), perStep: maxPrice.perStep - 1n } })],
     ['a provider that is none', 'jobs.ProviderNotFound', ask({ provider: eve.address })],
-    ['a fee that Dave does not have', 'jobs.InsufficientFunds', ask({ fee: tokens(api, 10_000_000) })],
+    ['a price that Dave does not have', 'jobs.InsufficientFunds', ask({ price: { ...maxPrice, perJob: tokens(api, 10_000_000) } })],
+    ['a price that nobody can count', 'jobs.InsufficientFunds', ask({ price: { ...maxPrice, perStep: 2n ** 128n - 1n } })],
     ['an account without funds', /^pool: .*Inability to pay/, ask(), nobody],
   ]);
 
-  const job = await step('Dave requests an answer', () => request(api, dave, version, image(0), { maxFee }));
+  const job = await step('Dave requests an answer', () => request(api, dave, version, image(0), { maxPrice }));
   await refuses(world, [
     ["somebody else's job cancelled", 'jobs.NotRequester', api.tx.jobs.cancel(job), eve],
     ['no job at all', 'jobs.NotFound', api.tx.jobs.cancel(job + 1)],

@@ -5,7 +5,7 @@ import { mnemonicGenerate } from '@polkadot/util-crypto';
 import { account, alice, balance, charlie, find, submit, tokens } from '../lib/chain.mjs';
 import { digitsPackage, image } from '../lib/digits.mjs';
 import { journey } from '../lib/journey.mjs';
-import { offer, publishPackage, quote, registerProvider, request, untilJob, workerProof } from '../lib/market.mjs';
+import { offer, priceOf, publishPackage, registerProvider, request, untilJob, workerProof } from '../lib/market.mjs';
 
 journey('register as a provider from nothing', async ({ api, step }) => {
   const newcomer = account(mnemonicGenerate());
@@ -57,8 +57,8 @@ journey('register as a provider from nothing', async ({ api, step }) => {
 
   await step('a job comes, and the newcomer earns', async () => {
     const before = await balance(api, newcomer);
-    const maxFee = await quote(api, version);
-    const job = await request(api, charlie, version, image(0), { maxFee });
+    const maxPrice = await priceOf(api, version);
+    const job = await request(api, charlie, version, image(0), { maxPrice });
     const info = await untilJob(api, job, 'Final');
     assert.equal(info.provider.unwrap().toString(), newcomer.address);
     assert.ok((await balance(api, newcomer)).free > before.free);

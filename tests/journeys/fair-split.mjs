@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { alice, balance, bob, charlie, dave, eventsNamed, height, reached, submit, tokens } from '../lib/chain.mjs';
 import { digitsPackage, image } from '../lib/digits.mjs';
 import { journey } from '../lib/journey.mjs';
-import { offer, publishPackage, quote, registerProvider, requestCall, untilJob } from '../lib/market.mjs';
+import { offer, priceOf, publishPackage, registerProvider, requestCall, untilJob } from '../lib/market.mjs';
 
 const JOBS = 60;
 // A block's weight has no room for all of them in one transaction.
@@ -26,10 +26,10 @@ journey('two providers and a fair split', async ({ api, step }) => {
   const firstBlock = await height(api);
 
   const jobs = await step(`Dave requests ${JOBS} answers, ${BATCH} at once`, async () => {
-    const maxFee = await quote(api, version);
+    const maxPrice = await priceOf(api, version);
     const jobs = [];
     for (let first = 0; first < JOBS; first += BATCH) {
-      const calls = Array.from({ length: BATCH }, (_, index) => requestCall(api, version, image(first + index), { maxFee }));
+      const calls = Array.from({ length: BATCH }, (_, index) => requestCall(api, version, image(first + index), { maxPrice }));
       const { events } = await submit(api, api.tx.utility.batchAll(calls), dave);
       const requested = events.filter((event) => api.events.jobs.Requested.is(event));
       jobs.push(...requested.map(({ data }) => data.job.toNumber()));

@@ -2,13 +2,13 @@
 // liar pays for everybody. An accusation of a right claim costs the accuser.
 
 import assert from 'node:assert/strict';
-import { alice, balance, bob, charlie, dave, eventsSince, eve, height, submit } from '../lib/chain.mjs';
+import { alice, balance, bob, charlie, dave, eventsSince, eve, height, partOf, submit } from '../lib/chain.mjs';
 import { falselyClaimedBy } from '../lib/claims.mjs';
 import { digitsPackage, image } from '../lib/digits.mjs';
 import { proofAbout, untilEnded, untilEvent } from '../lib/disputes.mjs';
 import { journey } from '../lib/journey.mjs';
 import { bobProvides, bobsClaim, charlieProvides, claim } from '../lib/liar.mjs';
-import { publishPackage, quote, request, setParameters, untilJob } from '../lib/market.mjs';
+import { priceOf, publishPackage, request, setParameters, untilJob } from '../lib/market.mjs';
 import { statesOf } from '../lib/packages.mjs';
 
 /** The step of the perceptron's five that Charlie claims falsely. */
@@ -18,7 +18,7 @@ journey('fraud', async ({ api, step }) => {
   const stakeOf = async ({ address }) => (await api.query.providers.providers(address)).unwrap().bonded.toBigInt();
   const model = digitsPackage('mlp');
   const { version } = await step('Alice has published a model', () => publishPackage(api, alice, model));
-  const ask = async () => request(api, dave, version, image(0), { maxFee: await quote(api, version) });
+  const ask = async () => request(api, dave, version, image(0), { maxPrice: await priceOf(api, version) });
 
   const honest = await step('Bob provides, and his node has claimed a job', async () => {
     await bobProvides(api, version);
@@ -52,7 +52,7 @@ journey('fraud', async ({ api, step }) => {
   await step('Charlie pays, the watcher and the requester get their parts, and the rest is burnt', async () => {
     const [{ slashed }] = await eventsSince(api, 'jobs.Disproved', firstBlock);
     const { challengerShare, compensationShare } = (await api.query.jobs.parameters()).toJSON();
-    const part = (share) => (slashed.toBigInt() * BigInt(share)) / 1_000_000_000n;
+    const part = (share) => partOf(slashed.toBigInt(), share);
     assert.equal(before.charlie - (await stakeOf(charlie)), slashed.toBigInt());
     assert.equal((await balance(api, dave)).all - before.dave, part(compensationShare));
     const rewards = await eventsSince(api, 'providers.Slashed', firstBlock);

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { alice, bob, callsSince, charlie, connect, eventsNamed, height, tokens } from '../lib/chain.mjs';
 import { journey } from '../lib/journey.mjs';
 import {
-  answer, offer, publishFolding, quote, registerProvider, request, setParameters, untilJob,
+  answer, offer, priceOf, publishFolding, registerProvider, request, setParameters, untilJob,
 } from '../lib/market.mjs';
 import { folded, word } from '../lib/programs.mjs';
 import { until } from '../lib/wait.mjs';
@@ -25,7 +25,7 @@ journey('a node killed in the middle of an inference', async (world) => {
     await registerProvider(api, bob, { workerSecret: '//Bob//worker', bond: tokens(api, 10_000) });
     await offer(api, bob, version, { perJob: tokens(api, 0.1) });
     const firstBlock = await height(api);
-    const job = await request(api, charlie, version, INPUT, { maxFee: await quote(api, version) });
+    const job = await request(api, charlie, version, INPUT, { maxPrice: await priceOf(api, version) });
     await untilJob(api, job, 'Assigned');
     return { job, firstBlock };
   });

@@ -7,7 +7,7 @@ import {
 } from '../lib/chain.mjs';
 import { best, digitsPackage, distance, floats, image, label, reference } from '../lib/digits.mjs';
 import { journey } from '../lib/journey.mjs';
-import { answer, jobInfo, offer, publishPackage, quote, registerProvider, request, untilJob } from '../lib/market.mjs';
+import { answer, jobInfo, offer, priceOf, publishPackage, registerProvider, request, untilJob } from '../lib/market.mjs';
 
 const MODELS = ['mlp', 'cnn', 'cnn-int8'];
 const IMAGES = [0, 1, 2, 3, 4];
@@ -39,10 +39,10 @@ journey('publish and infer', async ({ api, step }) => {
     const firstBlock = await height(api);
 
     const jobs = await step(`Charlie requests ${IMAGES.length} answers`, async () => {
-      const maxFee = await quote(api, version);
+      const maxPrice = await priceOf(api, version);
       const jobs = [];
       for (const index of IMAGES) {
-        jobs.push({ index, job: await request(api, charlie, version, image(index), { maxFee }) });
+        jobs.push({ index, job: await request(api, charlie, version, image(index), { maxPrice }) });
       }
       return jobs;
     });

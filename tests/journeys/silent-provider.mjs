@@ -6,7 +6,7 @@ import { alice, balance, bob, charlie, dave, eventsNamed, height, tokens } from 
 import { digitsPackage, image } from '../lib/digits.mjs';
 import { journey } from '../lib/journey.mjs';
 import {
-  offer, publishPackage, quote, registerProvider, request, setParameters, untilJob,
+  offer, priceOf, publishPackage, registerProvider, request, setParameters, untilJob,
 } from '../lib/market.mjs';
 
 const CLAIM_DEADLINE = 5;
@@ -27,8 +27,8 @@ journey('a silent provider', async ({ api, step }) => {
   await step('slash and refund: a job for Bob alone expires', async () => {
     const before = await balance(api, dave);
     const [firstBlock, fees] = [(await height(api)) + 1, feesOf(api, dave)];
-    const maxFee = await quote(api, version);
-    const job = await request(api, dave, version, image(0), { maxFee, provider: bob.address });
+    const maxPrice = await priceOf(api, version);
+    const job = await request(api, dave, version, image(0), { maxPrice, provider: bob.address });
     await untilJob(api, job, 'Assigned');
     const info = await untilJob(api, job, 'Final');
     assert.equal(info.status.asFinal.type, 'Expired');
@@ -44,8 +44,8 @@ journey('a silent provider', async ({ api, step }) => {
 
   await step('reassignment: a job that Bob lets lie is answered by Charlie', async () => {
     const [stake, firstBlock] = [await stakeOf(bob), (await height(api)) + 1];
-    const maxFee = await quote(api, version);
-    const job = await request(api, dave, version, image(1), { maxFee });
+    const maxPrice = await priceOf(api, version);
+    const job = await request(api, dave, version, image(1), { maxPrice });
     const assigned = await untilJob(api, job, 'Assigned');
     assert.equal(assigned.provider.unwrap().toString(), bob.address);
 

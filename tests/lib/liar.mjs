@@ -3,7 +3,7 @@
 import { alice, bob, charlie, dave, eventsNamed, eve, height, SALTED, submit, tokens } from './chain.mjs';
 import { claimCall, claimInBlock, longClaimBy } from './claims.mjs';
 import { setTimes } from './disputes.mjs';
-import { offer, publishFolding, quote, registerProvider, request, untilJob } from './market.mjs';
+import { offer, priceOf, publishFolding, registerProvider, request, untilJob } from './market.mjs';
 import { statesOf } from './packages.mjs';
 import { folding, word } from './programs.mjs';
 
@@ -30,8 +30,8 @@ export async function charlieProvides(api, version) {
 
 /** Dave requests a run of a provider. Returns the job once the provider has it. */
 export async function requestOf(api, provider, version, input = INPUT) {
-  const maxFee = await quote(api, version);
-  const job = await request(api, dave, version, input, { maxFee, provider: provider.address });
+  const maxPrice = await priceOf(api, version);
+  const job = await request(api, dave, version, input, { maxPrice, provider: provider.address });
   await untilJob(api, job, ['Assigned', 'Pending', 'Final']);
   return job;
 }

@@ -116,16 +116,20 @@ export function offer(api, provider, version, { perJob, perStep = 0n, capacity =
   return submit(api, api.tx.providers.setOffer(version, { perJob, perStep }, capacity), provider);
 }
 
-/** The most that a job costs at the provider that asks least. */
+/** What the provider asks that asks least: its `price`, and what that is at most, as `max`. */
 export async function quote(api, version) {
   const [cheapest] = await api.call.jobsApi.quote(version, null);
   if (!cheapest) throw new Error(`nobody takes jobs for version ${version}`);
-  return cheapest.max.toBigInt();
+  const { price, max } = cheapest;
+  return { price: { perJob: price.perJob.toBigInt(), perStep: price.perStep.toBigInt() }, max: max.toBigInt() };
 }
 
-/** The call that requests an answer. */
-export function requestCall(api, version, input, { maxFee, provider = null }) {
-  return api.tx.jobs.request(version, u8aToHex(input), maxFee, provider);
+/** The price of the provider that asks least. */
+export const priceOf = async (api, version) => (await quote(api, version)).price;
+
+/** The call that requests an answer, of one who asks at most `maxPrice`. */
+export function requestCall(api, version, input, { maxPrice, provider = null }) {
+  return api.tx.jobs.request(version, u8aToHex(input), { perStep: 0n, ...maxPrice }, provider);
 }
 
 /** Requests an answer. Returns the job's id. */

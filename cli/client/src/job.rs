@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use assay_chain::jobs::events::Requested;
 use assay_chain::runtime_types::assay_primitives::JobOutcome;
+pub use assay_chain::runtime_types::assay_primitives::Price;
 use assay_chain::runtime_types::pallet_jobs::types::{self as chain, ClaimEnding};
 use assay_chain::{runtime_apis, tx};
 use subxt::utils::AccountId32;
@@ -14,7 +15,7 @@ use super::{Chain, ClientError};
 
 /// A job, as the chain shows it.
 pub type JobInfo = chain::JobInfo<AccountId32, u128, u32>;
-/// A price for a version.
+/// What a provider asks for a version.
 pub type Quote = chain::Quote<AccountId32, u128>;
 /// How far a job is.
 pub type JobStatus = chain::JobStatus;
@@ -73,7 +74,7 @@ impl Chain {
         self.ask(runtime_apis().jobs_api().quote(version, provider))
     }
 
-    /// Requests an answer for at most `max_fee` plancks, and waits until the request is final: the job's number, which is in the
+    /// Requests an answer of one who asks at most `max_price`, and waits until the request is final: the job's number, which is in the
     /// event, is another one if another block takes the place of the request's.
     ///
     /// Fails with [`ClientError::Refused`] and [`ClientError::Unknown`].
@@ -82,10 +83,10 @@ impl Chain {
         requester: &Keypair,
         version: u32,
         input: Vec<u8>,
-        max_fee: u128,
+        max_price: Price<u128>,
         provider: Option<AccountId32>,
     ) -> Result<Requested, ClientError> {
-        let call = tx().jobs().request(version, input, max_fee, provider);
+        let call = tx().jobs().request(version, input, max_price, provider);
         self.submit_final(&call, requester)?.event()
     }
 

@@ -164,15 +164,15 @@ mod tests {
     fn a_machine_reads_which_call_was_refused_and_why() {
         let refused = ClientError::Refused {
             call: "jobs.request".into(),
-            name: "jobs.FeeTooLow".into(),
+            name: "jobs.PriceTooLow".into(),
             explanation: "Pay more.".into(),
         };
         let expected = json!({
             "error": "refused",
             "exit_code": 3,
-            "message": "the chain refused jobs.request: jobs.FeeTooLow: Pay more.",
+            "message": "the chain refused jobs.request: jobs.PriceTooLow: Pay more.",
             "call": "jobs.request",
-            "name": "jobs.FeeTooLow",
+            "name": "jobs.PriceTooLow",
         });
         assert_eq!(as_json(&refused.into()), expected);
         let usage = Failure::from(Usage("no".into()));

@@ -9,9 +9,9 @@ use super::exit::{RequestedAlready, UnansweredReport};
 use super::interface::specs;
 use super::job::watch;
 use super::{ask, create_folder, Failure, Inputs, Signing, Usage};
-use crate::client::job::{Quote, Until};
+use crate::client::job::{Price, Quote, Until};
 use crate::client::version::VersionInfo;
-use crate::client::{AccountId32, Amount, Chain};
+use crate::client::Amount;
 use crate::progress::Teller;
 
 /// Arguments of `assay infer`.
@@ -22,7 +22,8 @@ pub struct Infer {
     /// What it runs on.
     #[command(flatten)]
     pub inputs: Inputs,
-    /// The most that it may cost: 1.5 is ASSAY, 100000plancks are plancks. [default: what the cheapest provider asks at most]
+    /// The most that it may cost: 1.5 is ASSAY, 100000plancks are plancks. Where it is more than the cheapest provider asks, dearer ones
+    /// may answer, too. [default: what the cheapest provider asks at most]
     #[arg(long, value_name = "AMOUNT")]
     pub max_fee: Option<Amount>,
     /// Who is to answer: an address, or the name of a key. [default: whom the chain draws]
@@ -53,15 +54,18 @@ pub(super) fn infer(arguments: &Infer) -> Result<String, Failure> {
     let chain = arguments.signing.node.connect()?;
     let version = chain.version(arguments.version)?;
     let input = arguments.inputs.only(&specs(&version.details.inputs.0))?;
-    let quote = quote(&chain, arguments, &version, provider)?;
-    let max_fee = arguments.max_fee.unwrap_or(Amount(quote.max));
-    teller.say(&offer_text(&quote, &version));
+    let quotes = chain.quotes(arguments.version, provider)?;
+    let cheapest = quotes.first().ok_or_else(|| nobody(arguments, &version))?;
+    teller.say(&offer_text(cheapest, &version));
+    let limit = arguments.max_fee.map_or(cheapest.max, |fee| fee.0);
+    let max_price = highest(&quotes, limit, version.max_steps).ok_or_else(|| too_dear(cheapest, limit))?;
+    let max_fee = Amount(total(&max_price, version.max_steps).unwrap_or(u128::MAX));
     consent(arguments, max_fee)?;
     // Nobody pays for what cannot be written.
     arguments.output.as_deref().map(create_folder).transpose()?;
     let signer = arguments.signing.account.signer()?;
     teller.say("the request is on its way: the job has its number when it is final");
-    let requested = chain.request(signer.keypair(), arguments.version, input, max_fee.0, provider);
+    let requested = chain.request(signer.keypair(), arguments.version, input, max_price, provider);
     let job = requested?.job;
     teller.say(&format!("job {job} is requested, for at most {max_fee} ASSAY"));
     match arguments.no_wait {
@@ -97,36 +101,95 @@ fn consent(arguments: &Infer, max_fee: Amount) -> Result<(), Failure> {
     }
 }
 
-/// The cheapest price.
-fn quote(
-    chain: &Chain,
-    arguments: &Infer,
-    info: &VersionInfo,
-    provider: Option<AccountId32>,
-) -> Result<Quote, Failure> {
-    let version = arguments.version;
-    let quotes = chain.quotes(version, provider)?;
+/// Why there is no offer, and what to do.
+fn nobody(arguments: &Infer, info: &VersionInfo) -> Failure {
     let reason = match (info.deprecated, info.frozen) {
         (true, _) => "its owner takes no new jobs for it",
         (_, true) => "a part of its params cannot be had",
         _ if arguments.provider.is_some() => "that provider has no offer that takes a job now",
         _ => "no provider has an offer that takes a job now",
     };
-    let none = || {
-        format!(
-            "nobody answers version {version}: {reason}. `assay model show {}` says who offers what",
-            info.model
-        )
-    };
-    Ok(quotes.into_iter().next().ok_or_else(none)?)
+    let (version, model) = (arguments.version, info.model);
+    format!("nobody answers version {version}: {reason}. `assay model show {model}` says who offers what")
+        .into()
+}
+
+fn too_dear(cheapest: &Quote, limit: u128) -> Failure {
+    let (most, limit) = (Amount(cheapest.max), Amount(limit));
+    format!(
+        "the cheapest offer comes to {most} ASSAY at most, and --max-fee is {limit}: raise it, or ask later"
+    )
+    .into()
+}
+
+/// The price that as many of `quotes` as possible are within, the cheapest first, and that for `steps` is at most `limit`. `None` where
+/// the cheapest is more.
+fn highest(quotes: &[Quote], limit: u128, steps: u64) -> Option<Price<u128>> {
+    let within_limit = |price: &Price<u128>| total(price, steps).is_some_and(|total| total <= limit);
+    quotes.iter().fold(None, |highest, quote| {
+        let Price { per_job, per_step } = highest.as_ref().unwrap_or(&quote.price);
+        let raised = Price {
+            per_job: quote.price.per_job.max(*per_job),
+            per_step: quote.price.per_step.max(*per_step),
+        };
+        Some(raised).filter(within_limit).or(highest)
+    })
+}
+
+/// Plancks for a job of so many steps.
+fn total(price: &Price<u128>, steps: u64) -> Option<u128> {
+    price
+        .per_step
+        .checked_mul(steps.into())?
+        .checked_add(price.per_job)
 }
 
 fn offer_text(quote: &Quote, version: &VersionInfo) -> String {
     format!(
         "the cheapest offer is {} ASSAY for a job and {} for a step, {} at most; {} are held for the job's state until it ends",
-        Amount(quote.per_job),
-        Amount(quote.per_step),
+        Amount(quote.price.per_job),
+        Amount(quote.price.per_step),
         format_args!("{} for {} steps", Amount(quote.max), version.max_steps),
         Amount(quote.deposit),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::AccountId32;
+
+    const STEPS: u64 = 10;
+
+    fn quote(per_job: u128, per_step: u128) -> Quote {
+        let price = Price { per_job, per_step };
+        Quote {
+            provider: AccountId32([0; 32]),
+            max: total(&price, STEPS).unwrap_or(u128::MAX),
+            price,
+            exposure: 0,
+            deposit: 0,
+        }
+    }
+
+    fn found(quotes: &[Quote], limit: u128) -> Option<(u128, u128)> {
+        highest(quotes, limit, STEPS).map(|price| (price.per_job, price.per_step))
+    }
+
+    #[test]
+    fn a_request_offers_what_the_cheapest_asks_and_more_only_within_the_limit() {
+        // 100, 110 and 150 at most.
+        let quotes = [quote(0, 10), quote(100, 1), quote(50, 10)];
+        assert_eq!(found(&quotes, 99), None);
+        assert_eq!(found(&quotes, 100), Some((0, 10)));
+        // The second and the first together come to 200.
+        assert_eq!(found(&quotes, 110), Some((0, 10)));
+        assert_eq!(found(&quotes, 150), Some((50, 10)));
+        assert_eq!(found(&quotes, 200), Some((100, 10)));
+        assert_eq!(found(&[], 200), None);
+        assert_eq!(
+            found(&[quote(u128::MAX, 1), quote(1, u128::MAX)], u128::MAX),
+            None
+        );
+    }
 }

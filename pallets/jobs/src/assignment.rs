@@ -61,7 +61,7 @@ impl<T: Config> Pallet<T> {
         T::Providers::assign(&AssignmentRequest {
             version: job.version,
             steps,
-            max_fee: job.max_fee,
+            max_price: job.max_price,
             exposure_factor: job.terms.exposure_factor,
             min_exposure: job.terms.min_exposure,
             named: job.named.as_ref(),

@@ -43,6 +43,14 @@ fn price<T: Config>() -> Price<BalanceOf<T>> {
     }
 }
 
+/// What requesters pay at most: the fee.
+fn max_price<T: Config>() -> Price<BalanceOf<T>> {
+    Price {
+        per_job: fee::<T>(),
+        per_step: Zero::zero(),
+    }
+}
+
 fn funded<T: Config>(name: &'static str) -> T::AccountId {
     let who = account(name, 0, 0);
     T::Fungible::set_balance(&who, fee::<T>().saturating_mul(1_000u32.into()));
@@ -75,7 +83,7 @@ fn input(len: u32) -> Vec<u8> {
 /// A job in the queue, off the agenda.
 fn queued<T: Config>(version: VersionId, input_len: u32, named: Option<T::AccountId>) -> JobId {
     let requester = funded::<T>("requester");
-    Pallet::<T>::do_request(&requester, version, input(input_len), fee::<T>(), named).unwrap()
+    Pallet::<T>::do_request(&requester, version, input(input_len), max_price::<T>(), named).unwrap()
 }
 
 /// A job with the longest input that a named provider has, and the provider's key.
@@ -215,7 +223,13 @@ mod benches {
         let requester = funded::<T>("requester");
 
         #[extrinsic_call]
-        _(RawOrigin::Signed(requester), version, input(i), fee::<T>(), None);
+        _(
+            RawOrigin::Signed(requester),
+            version,
+            input(i),
+            max_price::<T>(),
+            None,
+        );
 
         assert_eq!(Jobs::<T>::iter().count(), 1);
     }

@@ -358,8 +358,8 @@ pub mod pallet {
         ParamsOnChain,
         /// The input has not as many bytes as the version takes.
         WrongInputLength,
-        /// Each provider that could take the job now asks for more, for the steps that the version allows.
-        FeeTooLow,
+        /// Each provider that could take the job now asks for more, for the job or for a step.
+        PriceTooLow,
         /// The named provider is not registered.
         ProviderNotFound,
         /// The requester cannot spend the fee and the deposit.
@@ -420,16 +420,16 @@ pub mod pallet {
 
     #[pallet::call]
     impl<T: Config> Pallet<T> {
-        /// Requests `version` on `input` and puts `max_fee` plancks in escrow, and a deposit for the
-        /// job's state on hold.
+        /// Requests `version` on `input` of a provider that asks at most `max_price`, for the job and for each step. Puts
+        /// in escrow what that is for all steps that the version allows, and a deposit for the job's state on hold.
         ///
-        /// Where `provider` is named, nobody else gets the job. The price holds for the steps that
-        /// run and never exceeds `max_fee`. What is not spent goes back at the end, with the deposit.
+        /// Where `provider` is named, nobody else gets the job. The price of who gets it holds for the steps that
+        /// run. What is not spent goes back at the end, with the deposit.
         ///
         /// Origin: signed, by the requester.
         ///
         /// Errors: [`Error::VersionNotFound`], [`Error::VersionDeprecated`], [`Error::VersionFrozen`],
-        /// [`Error::WrongInputLength`], [`Error::ProviderNotFound`], [`Error::FeeTooLow`],
+        /// [`Error::WrongInputLength`], [`Error::ProviderNotFound`], [`Error::PriceTooLow`],
         /// [`Error::InsufficientFunds`].
         #[pallet::call_index(0)]
         #[pallet::weight(T::WeightInfo::request(input.len().saturated_into()))]
@@ -437,11 +437,11 @@ pub mod pallet {
             origin: OriginFor<T>,
             version: VersionId,
             input: Vec<u8>,
-            #[pallet::compact] max_fee: BalanceOf<T>,
+            max_price: Price<BalanceOf<T>>,
             provider: Option<T::AccountId>,
         ) -> DispatchResult {
             let requester = ensure_signed(origin)?;
-            Self::do_request(&requester, version, input, max_fee, provider)?;
+            Self::do_request(&requester, version, input, max_price, provider)?;
             Ok(())
         }
 

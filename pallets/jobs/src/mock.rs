@@ -55,7 +55,7 @@ pub const EVERYBODY: [AccountId; 8] = [ALICE, BOB, OWNER, PAUL, PETE, PIA, CAROL
 pub const FUNDS: Balance = 1_000_000_000;
 pub const EXISTENTIAL: Balance = 100;
 pub const BOND: Balance = 1_000_000;
-/// What providers ask.
+/// What providers ask, and what requesters pay at most.
 pub const PRICE: Price<Balance> = Price {
     per_job: 500,
     per_step: 10,
@@ -238,7 +238,7 @@ pub fn rules() -> ParametersOf<Test> {
     }
 }
 
-/// The exposure of a job with [`MAX_FEE`].
+/// The exposure of a job at [`PRICE`].
 pub const EXPOSURE: Balance = 3_000;
 
 /// Blocks from `unbond` to `withdraw`.
@@ -505,13 +505,24 @@ pub fn input(mode: u8, salt: u8) -> Vec<u8> {
 
 /// Requests a job and returns it.
 pub fn request(requester: &AccountId, mode: u8) -> JobId {
-    request_with(requester, mode, MAX_FEE, None)
+    request_with(requester, mode, PRICE, None)
 }
 
-pub fn request_with(requester: &AccountId, mode: u8, fee: Balance, provider: Option<AccountId>) -> JobId {
+pub fn request_with(
+    requester: &AccountId,
+    mode: u8,
+    max_price: Price<Balance>,
+    provider: Option<AccountId>,
+) -> JobId {
     let job = NextJobId::<Test>::get();
     let origin = RuntimeOrigin::signed(requester.clone());
-    assert_ok!(Jobs::request(origin, VERSION, input(mode, 7), fee, provider));
+    assert_ok!(Jobs::request(
+        origin,
+        VERSION,
+        input(mode, 7),
+        max_price,
+        provider
+    ));
     job
 }
 

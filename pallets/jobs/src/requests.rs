@@ -2,7 +2,9 @@
 
 use crate::{types::*, Config, Error, Event, HoldReason, Inputs, Jobs, NextJobId, Pallet, Parameters};
 use alloc::vec::Vec;
-use assay_primitives::{Awaited, JobId, JobOutcome, Providers, RequestJobs, VersionId, Versions};
+use assay_primitives::{
+    Awaited, JobId, JobOutcome, Price, Providers, RequestJobs, VersionId, VersionTerms, Versions,
+};
 use frame_support::{
     ensure,
     traits::{
@@ -23,7 +25,7 @@ impl<T: Config> Pallet<T> {
         requester: &T::AccountId,
         version: VersionId,
         input: Vec<u8>,
-        max_fee: BalanceOf<T>,
+        max_price: Price<BalanceOf<T>>,
         named: Option<T::AccountId>,
     ) -> Result<JobId, DispatchError> {
         let version_terms = T::Versions::terms(version).ok_or(Error::<T>::VersionNotFound)?;
@@ -42,12 +44,9 @@ impl<T: Config> Pallet<T> {
             );
         }
         let terms = Parameters::<T>::get();
-        let cheapest = Self::quotes(version, &version_terms, &terms, named.as_ref())
-            .map(|quote| quote.max)
-            .min();
-        // Where nobody can take the job now, it may wait for somebody.
-        ensure!(cheapest.is_none_or(|max| max <= max_fee), Error::<T>::FeeTooLow);
+        Self::ensure_price(version, &version_terms, &terms, &max_price, named.as_ref())?;
 
+        let max_fee = max_price.total(version_terms.max_steps);
         let deposit = terms.deposit(input_len);
         Self::ensure_can_spend(requester, max_fee.saturating_add(deposit))?;
         T::Fungible::hold(&HoldReason::Escrow.into(), requester, max_fee)?;
@@ -61,6 +60,7 @@ impl<T: Config> Pallet<T> {
             requester: requester.clone(),
             version,
             input_hash: H256(blake2_256(&input)),
+            max_price,
             max_fee,
             deposit,
             named,
@@ -96,6 +96,22 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
+    /// Where somebody can take the job now, somebody has to ask no more than `max_price`. Where nobody can, it may wait.
+    fn ensure_price(
+        version: VersionId,
+        version_terms: &VersionTerms<T::AccountId>,
+        terms: &ParametersOf<T>,
+        max_price: &Price<BalanceOf<T>>,
+        named: Option<&T::AccountId>,
+    ) -> DispatchResult {
+        let mut prices = Self::quotes(version, version_terms, terms, named)
+            .map(|quote| quote.price)
+            .peekable();
+        let fits = prices.peek().is_none() || prices.any(|price| price.is_within(max_price));
+        ensure!(fits, Error::<T>::PriceTooLow);
+        Ok(())
+    }
+
     /// Funds that a lock or freeze keeps from being spent cannot be put in escrow either, or a job
     /// would be a way around the lock.
     fn ensure_can_spend(who: &T::AccountId, amount: BalanceOf<T>) -> DispatchResult {
@@ -111,9 +127,9 @@ impl<T: Config> RequestJobs<T::AccountId, BalanceOf<T>> for Pallet<T> {
         requester: &T::AccountId,
         version: VersionId,
         input: Vec<u8>,
-        max_fee: BalanceOf<T>,
+        max_price: Price<BalanceOf<T>>,
         provider: Option<T::AccountId>,
     ) -> Result<JobId, DispatchError> {
-        Self::do_request(requester, version, input, max_fee, provider)
+        Self::do_request(requester, version, input, max_price, provider)
     }
 }

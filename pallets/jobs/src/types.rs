@@ -143,7 +143,9 @@ pub struct Job<AccountId, Balance, BlockNumber> {
     pub version: VersionId,
     /// BLAKE2b-256 of the input.
     pub input_hash: H256,
-    /// Plancks in escrow: the most that the job can cost.
+    /// What nobody who gets the job asks more than.
+    pub max_price: Price<Balance>,
+    /// Plancks in escrow: the most that the job can cost, for all steps that the version allows.
     pub max_fee: Balance,
     /// Plancks held for the job's state until it ends.
     pub deposit: Balance,
@@ -322,12 +324,9 @@ pub struct Settlement<Balance> {
 pub struct Quote<AccountId, Balance> {
     /// Who asks it.
     pub provider: AccountId,
-    /// Plancks for the job.
-    pub per_job: Balance,
-    /// Plancks for each step.
-    pub per_step: Balance,
-    /// Plancks for a job that takes all the steps that the version allows: the `max_fee` that this
-    /// provider never finds too low.
+    /// What it asks: the `max_price` that this provider never finds too low.
+    pub price: Price<Balance>,
+    /// Plancks for a job that takes all the steps that the version allows: what a request at this price puts in escrow.
     pub max: Balance,
     /// Plancks of stake that the provider puts at risk for the job.
     pub exposure: Balance,

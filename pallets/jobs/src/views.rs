@@ -38,8 +38,7 @@ impl<T: Config> Pallet<T> {
                 let exposure = parameters.exposure(max);
                 (exposure <= offer.free_stake).then(|| Quote {
                     provider: offer.provider,
-                    per_job: offer.price.per_job,
-                    per_step: offer.price.per_step,
+                    price: offer.price,
                     max,
                     exposure,
                     deposit: parameters.deposit(terms.input_len),

@@ -121,8 +121,10 @@ impl<T: Config> Pallet<T> {
         if offer.free_capacity() == 0 || request.excluded.contains(&offer.provider) {
             return None;
         }
-        let fee = offer.price.checked_total(request.steps);
-        let fee = fee.filter(|fee| *fee <= request.max_fee)?;
+        if !offer.price.is_within(&request.max_price) {
+            return None;
+        }
+        let fee = offer.price.checked_total(request.steps)?;
         let exposure = fee
             .saturating_mul(request.exposure_factor.into())
             .max(request.min_exposure);

@@ -131,7 +131,7 @@ fn request<T: Config>(version: VersionId) -> AssignmentRequest<'static, T::Accou
     AssignmentRequest {
         version,
         steps: 1,
-        max_fee: BalanceOf::<T>::max_value(),
+        max_price: free_of_charge::<T>(),
         exposure_factor: 0,
         min_exposure: exposure::<T>(),
         named: None,

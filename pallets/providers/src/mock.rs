@@ -261,12 +261,18 @@ pub fn offer(who: AccountId, version: VersionId) -> Option<crate::Offer<AccountI
         .find(|offer| offer.provider == who)
 }
 
+/// No price is above it.
+pub const ANY_PRICE: Price<Balance> = Price {
+    per_job: Balance::MAX,
+    per_step: Balance::MAX,
+};
+
 /// A request for version 1 that every provider with a free stake of 100 fits.
 pub fn request() -> AssignmentRequest<'static, AccountId, BalanceOf<Test>> {
     AssignmentRequest {
         version: 1,
         steps: 10,
-        max_fee: Balance::MAX,
+        max_price: ANY_PRICE,
         exposure_factor: 0,
         min_exposure: 100,
         named: None,

@@ -423,6 +423,6 @@ pub fn request(number: u8) -> JobId {
     let job = pallet_jobs::NextJobId::<Runtime>::get();
     let input = vec![number];
     let alice = RuntimeOrigin::signed(Charlie.to_account_id());
-    assert_ok!(Jobs::request(alice, VERSION, input, 400 * UNIT, None));
+    assert_ok!(Jobs::request(alice, VERSION, input, PRICE, None));
     job
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { alice, bob, charlie, connect, tokens } from '../../lib/chain.mjs';
 import { digitsPackage, image } from '../../lib/digits.mjs';
 import { journey } from '../../lib/journey.mjs';
-import { offer, publishPackage, quote, registerProvider, request, untilJob } from '../../lib/market.mjs';
+import { offer, priceOf, publishPackage, registerProvider, request, untilJob } from '../../lib/market.mjs';
 import { until } from '../../lib/wait.mjs';
 import { named } from '../nodes.mjs';
 import { stateOf } from '../state.mjs';
@@ -34,7 +34,7 @@ journey('a node with an empty database', async (world) => {
 
   await step('it has the params again, and answers', async () => {
     const { api } = world;
-    const job = await request(api, charlie, version, image(0), { maxFee: await quote(api, version) });
+    const job = await request(api, charlie, version, image(0), { maxPrice: await priceOf(api, version) });
     assert.equal((await untilJob(api, job, 'Final')).status.asFinal.type, 'Answered');
   });
 });

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { alice, bob, callsSince, charlie, connect, height, tokens } from '../../lib/chain.mjs';
 import { digitsPackage, image } from '../../lib/digits.mjs';
 import { journey } from '../../lib/journey.mjs';
-import { offer, publishPackage, quote, registerProvider, request, untilJob } from '../../lib/market.mjs';
+import { offer, priceOf, publishPackage, registerProvider, request, untilJob } from '../../lib/market.mjs';
 import { until } from '../../lib/wait.mjs';
 import { named } from '../nodes.mjs';
 import { logged, logSince, pidOf } from '../processes.mjs';
@@ -82,7 +82,7 @@ journey('a full disk', async (world) => {
       const seen = logged(node);
       world.node.toldToEnd = true;
       fill(ballast);
-      const job = await request(others, charlie, version, image(0), { maxFee: await quote(others, version) });
+      const job = await request(others, charlie, version, image(0), { maxPrice: await priceOf(others, version) });
       await until('the node to end', () => !pidOf(node), { seconds: 60 });
       assert.match(logSince(node, seen), FULL);
       return job;

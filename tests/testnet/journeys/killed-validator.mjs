@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { alice, bob, charlie, height, tokens } from '../../lib/chain.mjs';
 import { digitsPackage, image } from '../../lib/digits.mjs';
 import { journey } from '../../lib/journey.mjs';
-import { offer, publishPackage, quote, registerProvider, request, untilJob } from '../../lib/market.mjs';
+import { offer, priceOf, publishPackage, registerProvider, request, untilJob } from '../../lib/market.mjs';
 import { until } from '../../lib/wait.mjs';
 import { named } from '../nodes.mjs';
 import { kill, start } from '../processes.mjs';
@@ -31,7 +31,7 @@ journey("a relay chain's validator killed in the middle of a job", async ({ api,
   const bond = await stake();
 
   const job = await step('Charlie requests an answer, and a validator is killed', async () => {
-    const job = await request(api, charlie, version, image(0), { maxFee: await quote(api, version) });
+    const job = await request(api, charlie, version, image(0), { maxPrice: await priceOf(api, version) });
     await kill(validator);
     return job;
   });

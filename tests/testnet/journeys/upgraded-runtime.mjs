@@ -10,7 +10,7 @@ import { blake2AsHex } from '@polkadot/util-crypto';
 import { alice, bob, charlie, connect, height, submit, tokens } from '../../lib/chain.mjs';
 import { digitsPackage, image } from '../../lib/digits.mjs';
 import { journey } from '../../lib/journey.mjs';
-import { offer, publishPackage, quote, registerProvider, request, setParameters, untilJob } from '../../lib/market.mjs';
+import { offer, priceOf, publishPackage, registerProvider, request, setParameters, untilJob } from '../../lib/market.mjs';
 import { CACHE } from '../../lib/node.mjs';
 import { until } from '../../lib/wait.mjs';
 
@@ -31,7 +31,7 @@ journey('a runtime upgrade while jobs are open', async (world) => {
     await registerProvider(api, bob, { workerSecret: '//Bob//worker', bond: tokens(api, 10_000) });
     await offer(api, bob, model, { perJob: tokens(api, 0.1) });
   });
-  const ask = async () => request(api, charlie, model, image(0), { maxFee: await quote(api, model) });
+  const ask = async () => request(api, charlie, model, image(0), { maxPrice: await priceOf(api, model) });
 
   const pending = await step('a claim waits for its window', async () => {
     await setParameters(api, alice, { challengeWindow: 40 });

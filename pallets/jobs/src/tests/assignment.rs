@@ -1,7 +1,7 @@
 //! Assignments, timeouts and the queue.
 
 use crate::{mock::*, *};
-use assay_primitives::JobOutcome;
+use assay_primitives::{JobOutcome, Price};
 use frame_support::assert_ok;
 use std::collections::BTreeSet;
 
@@ -57,9 +57,13 @@ fn exposure_has_a_floor_and_follows_the_price() {
 }
 
 #[test]
-fn requester_cannot_lock_more_stake_by_a_higher_fee() {
+fn requester_cannot_lock_more_stake_by_a_higher_price() {
     ExtBuilder::default().build_and_execute(|| {
-        let id = request_with(&ALICE, ANSWER, 1_000 * MAX_FEE, Some(PAUL));
+        let high = Price {
+            per_job: 1_000 * PRICE.per_job,
+            per_step: 1_000 * PRICE.per_step,
+        };
+        let id = request_with(&ALICE, ANSWER, high, Some(PAUL));
         assert_eq!(job(id).exposure, 0);
         run_blocks(1);
         assert_eq!((job(id).exposure, exposed(&PAUL)), (EXPOSURE, EXPOSURE));
@@ -141,7 +145,7 @@ fn named_provider_gets_the_job() {
         .providers(&[PAUL, PETE, PIA])
         .build_and_execute(|| {
             let jobs = (0..4)
-                .map(|_| request_with(&ALICE, ANSWER, MAX_FEE, Some(PETE)))
+                .map(|_| request_with(&ALICE, ANSWER, PRICE, Some(PETE)))
                 .collect::<Vec<_>>();
             run_blocks(1);
             assert!(jobs.into_iter().all(|job| provider_of(job) == PETE));
@@ -201,12 +205,30 @@ fn job_expires_whole_after_the_last_block_of_the_queue() {
 fn price_stays_where_the_offer_changes_after_the_assignment() {
     ExtBuilder::default().build_and_execute(|| {
         let job = assigned(&ALICE, ANSWER);
-        let price = assay_primitives::Price {
+        let price = Price {
             per_job: 1,
             per_step: 1,
         };
         set_price(&PAUL, price);
         assert!(matches!(state(job), JobState::Assigned { price, .. } if price == PRICE));
+    });
+}
+
+#[test]
+fn price_that_is_raised_between_request_and_assignment_is_not_paid() {
+    ExtBuilder::default().build_and_execute(|| {
+        let job = request(&ALICE, ANSWER);
+        // All that is in escrow, whatever the steps that run.
+        let all = Price {
+            per_job: MAX_FEE,
+            per_step: 0,
+        };
+        set_price(&PAUL, all);
+        run_blocks(1);
+        assert!(matches!(state(job), JobState::Queued { .. }));
+        set_price(&PAUL, PRICE);
+        run_blocks(2);
+        assert_eq!(provider_of(job), PAUL);
     });
 }
 
@@ -275,7 +297,7 @@ fn job_expires_where_its_named_provider_is_silent() {
     ExtBuilder::default()
         .providers(&[PAUL, PETE])
         .build_and_execute(|| {
-            let job = request_with(&ALICE, ANSWER, MAX_FEE, Some(PAUL));
+            let job = request_with(&ALICE, ANSWER, PRICE, Some(PAUL));
             run_to(8);
             assert_eq!(receipt(job).outcome, JobOutcome::Expired);
         });

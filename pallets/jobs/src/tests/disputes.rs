@@ -210,7 +210,7 @@ fn who_slashes_itself_loses_at_least_half() {
     ExtBuilder::default().build_and_execute(|| {
         let total = || Balances::total_balance(&PAUL) + Balances::total_balance(&PETE);
         // The same person requests, provides and challenges.
-        let job = request_with(&PAUL, ANSWER, MAX_FEE, Some(PAUL));
+        let job = request_with(&PAUL, ANSWER, PRICE, Some(PAUL));
         run_blocks(1);
         let claim = false_claim(job);
         let signature = signed_by(&PAUL, job, &claim);

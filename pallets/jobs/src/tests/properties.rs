@@ -25,7 +25,7 @@ enum Act {
     Request {
         who: usize,
         mode: u8,
-        fee: Balance,
+        max_price: Price<Balance>,
         named: Option<usize>,
     },
     Cancel {
@@ -140,10 +140,14 @@ fn act() -> impl Strategy<Value = Act> {
     let challenger = 0..4usize;
     let version = prop_oneof![3 => Just(VERSION), 1 => 1..4u32];
     let amount = prop_oneof![0..10_000u128, 900_000..1_100_000u128];
-    let price = (0..2_000u128, 0..30u128).prop_map(|(per_job, per_step)| Price { per_job, per_step });
+    let price = |per_job: std::ops::Range<u128>| {
+        (per_job, 0..30u128).prop_map(|(per_job, per_step)| Price { per_job, per_step })
+    };
+    let asked = price(0..2_000);
+    let paid = prop_oneof![3 => price(500..4_000), 1 => price(0..200)];
     prop_oneof![
-        10 => (who.clone(), 0..5u8, prop_oneof![3 => 1_400..4_000u128, 1 => 0..200u128], prop::option::weighted(0.3, 0..4usize))
-            .prop_map(|(who, mode, fee, named)| Act::Request { who, mode, fee, named }),
+        10 => (who.clone(), 0..5u8, paid, prop::option::weighted(0.3, 0..4usize))
+            .prop_map(|(who, mode, max_price, named)| Act::Request { who, mode, max_price, named }),
         2 => (who.clone(), job.clone()).prop_map(|(who, job)| Act::Cancel { who, job }),
         14 => (job.clone(), prop::bool::weighted(0.8), prop::option::of(who.clone()))
             .prop_map(|(job, honest, sender)| Act::Claim { job, honest, sender }),
@@ -161,7 +165,7 @@ fn act() -> impl Strategy<Value = Act> {
         2 => who.clone().prop_map(|provider| Act::Resume { provider }),
         1 => who.clone().prop_map(|provider| Act::Register { provider }),
         1 => (who.clone(), any::<bool>()).prop_map(|(provider, second)| Act::SetWorker { provider, second }),
-        3 => (who.clone(), version.clone(), price, 0..5u16)
+        3 => (who.clone(), version.clone(), asked, 0..5u16)
             .prop_map(|(provider, version, price, capacity)| Act::SetOffer { provider, version, price, capacity }),
         1 => (who.clone(), version.clone()).prop_map(|(provider, version)| Act::RemoveOffer { provider, version }),
         1 => (who.clone(), version).prop_map(|(provider, version)| Act::RemoveStaleOffer { provider, version }),
@@ -271,14 +275,14 @@ fn perform(act: Act) {
         Act::Request {
             who,
             mode,
-            fee,
+            max_price,
             named,
         } => {
             let provider = named.map(|named| PROVIDERS.get(named).cloned().unwrap_or(NOBODY));
             let call = Call::request {
                 version: VERSION,
                 input: input(mode, 7),
-                max_fee: fee,
+                max_price,
                 provider,
             };
             let _ = dispatch(&REQUESTERS[who], call);

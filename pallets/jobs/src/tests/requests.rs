@@ -8,11 +8,11 @@ use assay_primitives::{JobOutcome, Price, RequestJobs};
 use frame_support::{assert_noop, assert_ok};
 use sp_runtime::DispatchError;
 
-fn call(mode: u8, fee: Balance, provider: Option<AccountId>) -> Call<Test> {
+fn call(mode: u8, max_price: Price<Balance>, provider: Option<AccountId>) -> Call<Test> {
     Call::request {
         version: VERSION,
         input: input(mode, 7),
-        max_fee: fee,
+        max_price,
         provider,
     }
 }
@@ -25,19 +25,21 @@ fn deprecate_version() {
     ));
 }
 
-/// PETE asks 1,400 at most, and PAUL more.
-fn cheap_offer_of_pete() {
-    let price = Price {
-        per_job: 400,
-        per_step: 10,
-    };
-    set_price(&PETE, price);
+/// A price of `per_job` plancks for the job alone.
+fn flat(per_job: Balance) -> Price<Balance> {
+    Price { per_job, per_step: 0 }
 }
+
+/// Less for the job than PAUL asks, and as much for a step.
+const CHEAP: Price<Balance> = Price {
+    per_job: 400,
+    per_step: 10,
+};
 
 #[test]
 fn request_holds_fee_and_deposit() {
     ExtBuilder::default().build_and_execute(|| {
-        assert_ok!(dispatch(&ALICE, call(ANSWER, MAX_FEE, None)));
+        assert_ok!(dispatch(&ALICE, call(ANSWER, PRICE, None)));
         assert_eq!(held(HoldReason::Escrow, &ALICE), MAX_FEE);
         assert_eq!(held(HoldReason::Storage, &ALICE), DEPOSIT);
         assert_eq!(free(&ALICE), FUNDS - MAX_FEE - DEPOSIT);
@@ -74,7 +76,7 @@ fn request_fails_where_the_version_does_not_exist() {
         let call = Call::request {
             version: 9,
             input: input(ANSWER, 7),
-            max_fee: MAX_FEE,
+            max_price: PRICE,
             provider: None,
         };
         assert_fails(&ALICE, call, Error::<Test>::VersionNotFound);
@@ -87,7 +89,7 @@ fn request_fails_where_the_version_is_deprecated() {
         deprecate_version();
         assert_fails(
             &ALICE,
-            call(ANSWER, MAX_FEE, None),
+            call(ANSWER, PRICE, None),
             Error::<Test>::VersionDeprecated,
         );
     });
@@ -101,7 +103,7 @@ fn request_fails_where_the_input_is_a_byte_too_long_or_too_short() {
             let call = Call::request {
                 version: VERSION,
                 input,
-                max_fee: MAX_FEE,
+                max_price: PRICE,
                 provider: None,
             };
             assert_eq!(
@@ -114,24 +116,31 @@ fn request_fails_where_the_input_is_a_byte_too_long_or_too_short() {
 }
 
 #[test]
-fn request_fails_where_the_fee_is_below_the_cheapest_offer() {
+fn request_fails_where_everybody_asks_more_for_the_job_or_for_a_step() {
     ExtBuilder::default()
         .providers(&[PAUL, PETE])
         .build_and_execute(|| {
-            cheap_offer_of_pete();
-            assert_fails(&ALICE, call(ANSWER, 1_399, None), Error::<Test>::FeeTooLow);
-            assert_ok!(dispatch(&ALICE, call(ANSWER, 1_400, None)));
+            set_price(&PETE, CHEAP);
+            for (per_job, per_step) in [(399, 10), (400, 9), (399, 1_000), (1_000_000, 9)] {
+                let low = Price { per_job, per_step };
+                assert_fails(&ALICE, call(ANSWER, low, None), Error::<Test>::PriceTooLow);
+            }
+            assert_ok!(dispatch(&ALICE, call(ANSWER, CHEAP, None)));
         });
 }
 
 #[test]
-fn request_fails_where_the_fee_is_below_the_named_offer() {
+fn request_fails_where_the_named_provider_asks_more() {
     ExtBuilder::default()
         .providers(&[PAUL, PETE])
         .build_and_execute(|| {
-            cheap_offer_of_pete();
-            assert_fails(&ALICE, call(ANSWER, 1_400, Some(PAUL)), Error::<Test>::FeeTooLow);
-            assert_ok!(dispatch(&ALICE, call(ANSWER, 1_400, Some(PETE))));
+            set_price(&PETE, CHEAP);
+            assert_fails(
+                &ALICE,
+                call(ANSWER, CHEAP, Some(PAUL)),
+                Error::<Test>::PriceTooLow,
+            );
+            assert_ok!(dispatch(&ALICE, call(ANSWER, CHEAP, Some(PETE))));
         });
 }
 
@@ -139,8 +148,8 @@ fn request_fails_where_the_fee_is_below_the_named_offer() {
 fn request_waits_where_nobody_takes_jobs_now() {
     ExtBuilder::default().build_and_execute(|| {
         assert_ok!(dispatch(&PAUL, pallet_providers::Call::pause {}));
-        assert_ok!(dispatch(&ALICE, call(ANSWER, 1, None)));
-        assert_ok!(dispatch(&ALICE, call(ANSWER, 1, Some(PAUL))));
+        assert_ok!(dispatch(&ALICE, call(ANSWER, flat(1), None)));
+        assert_ok!(dispatch(&ALICE, call(ANSWER, flat(1), Some(PAUL))));
     });
 }
 
@@ -149,7 +158,7 @@ fn request_fails_where_the_named_provider_is_not_registered() {
     ExtBuilder::default().build_and_execute(|| {
         assert_fails(
             &ALICE,
-            call(ANSWER, MAX_FEE, Some(BOB)),
+            call(ANSWER, PRICE, Some(BOB)),
             Error::<Test>::ProviderNotFound,
         );
     });
@@ -158,29 +167,33 @@ fn request_fails_where_the_named_provider_is_not_registered() {
 #[test]
 fn request_fails_where_funds_do_not_cover_fee_deposit_and_existence() {
     ExtBuilder::default().build_and_execute(|| {
+        assert_ok!(dispatch(&PAUL, pallet_providers::Call::pause {}));
         let most = FUNDS - EXISTENTIAL - DEPOSIT;
         assert_fails(
             &ALICE,
-            call(ANSWER, most + 1, None),
+            call(ANSWER, flat(most + 1), None),
             Error::<Test>::InsufficientFunds,
         );
-        assert_ok!(dispatch(&ALICE, call(ANSWER, most, None)));
+        assert_ok!(dispatch(&ALICE, call(ANSWER, flat(most), None)));
         assert_fails(
             &NOBODY,
-            call(ANSWER, MAX_FEE, None),
+            call(ANSWER, PRICE, None),
             Error::<Test>::InsufficientFunds,
         );
     });
 }
 
 #[test]
-fn request_fails_where_the_fee_is_the_largest_number() {
+fn request_fails_where_the_price_is_the_largest_number_or_comes_to_more() {
     ExtBuilder::default().build_and_execute(|| {
-        assert_fails(
-            &ALICE,
-            call(ANSWER, Balance::MAX, None),
-            Error::<Test>::InsufficientFunds,
-        );
+        for (per_job, per_step) in [
+            (Balance::MAX, 10),
+            (500, Balance::MAX),
+            (Balance::MAX, Balance::MAX),
+        ] {
+            let most = Price { per_job, per_step };
+            assert_fails(&ALICE, call(ANSWER, most, None), Error::<Test>::InsufficientFunds);
+        }
     });
 }
 
@@ -192,7 +205,7 @@ fn request_fails_where_it_would_spend_frozen_funds() {
         Balances::set_lock(*b"vesting ", &ALICE, FUNDS, WithdrawReasons::all());
         assert_fails(
             &ALICE,
-            call(ANSWER, MAX_FEE, None),
+            call(ANSWER, PRICE, None),
             Error::<Test>::InsufficientFunds,
         );
         Balances::set_lock(
@@ -201,7 +214,7 @@ fn request_fails_where_it_would_spend_frozen_funds() {
             FUNDS - MAX_FEE - DEPOSIT,
             WithdrawReasons::all(),
         );
-        assert_ok!(dispatch(&ALICE, call(ANSWER, MAX_FEE, None)));
+        assert_ok!(dispatch(&ALICE, call(ANSWER, PRICE, None)));
     });
 }
 
@@ -209,7 +222,7 @@ fn request_fails_where_it_would_spend_frozen_funds() {
 fn request_fails_where_its_origin_is_not_signed() {
     ExtBuilder::default().build_and_execute(|| {
         assert_noop!(
-            Jobs::request(RuntimeOrigin::root(), VERSION, input(ANSWER, 7), MAX_FEE, None),
+            Jobs::request(RuntimeOrigin::root(), VERSION, input(ANSWER, 7), PRICE, None),
             DispatchError::BadOrigin
         );
         assert_noop!(
@@ -217,7 +230,7 @@ fn request_fails_where_its_origin_is_not_signed() {
                 frame_system::RawOrigin::Authorized.into(),
                 VERSION,
                 input(ANSWER, 7),
-                MAX_FEE,
+                PRICE,
                 None
             ),
             DispatchError::BadOrigin
@@ -228,8 +241,7 @@ fn request_fails_where_its_origin_is_not_signed() {
 #[test]
 fn request_by_a_pallet_is_that_of_the_requester() {
     ExtBuilder::default().build_and_execute(|| {
-        let request =
-            |input| <Jobs as RequestJobs<_, _>>::request(&ALICE, VERSION, input, MAX_FEE, Some(PAUL));
+        let request = |input| <Jobs as RequestJobs<_, _>>::request(&ALICE, VERSION, input, PRICE, Some(PAUL));
         assert_eq!(request(vec![ANSWER, 7, 0, 0]), Ok(0));
         assert_eq!(job(0).requester, ALICE);
         assert_eq!(job(0).named, Some(PAUL));
@@ -293,6 +305,6 @@ fn ids_are_not_used_again() {
         assert_eq!(request(&ALICE, ANSWER), 1);
         NextJobId::<Test>::put(u64::MAX);
         let overflow = sp_runtime::ArithmeticError::Overflow.into();
-        assert_eq!(dispatch(&ALICE, call(ANSWER, MAX_FEE, None)), Err(overflow));
+        assert_eq!(dispatch(&ALICE, call(ANSWER, PRICE, None)), Err(overflow));
     });
 }

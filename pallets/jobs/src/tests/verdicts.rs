@@ -193,7 +193,7 @@ fn who_slashes_itself_loses_at_least_half() {
             Balances::total_balance(who)
         };
         let before = total(&PAUL);
-        let job = request_with(&PAUL, ANSWER, MAX_FEE, Some(PAUL));
+        let job = request_with(&PAUL, ANSWER, PRICE, Some(PAUL));
         run_blocks(1);
         assert_ok!(submit(job));
         assert_ok!(disprove(job, &PAUL));

@@ -21,16 +21,14 @@ fn quote_lists_offers_cheapest_first() {
             set_price(&PETE, price);
             let pete = Quote {
                 provider: PETE,
-                per_job: 1_000,
-                per_step: 1,
+                price,
                 max: 1_100,
                 exposure: 2_200,
                 deposit: 58,
             };
             let paul = Quote {
                 provider: PAUL,
-                per_job: 500,
-                per_step: 10,
+                price: PRICE,
                 max: MAX_FEE,
                 exposure: EXPOSURE,
                 deposit: DEPOSIT,
@@ -58,10 +56,11 @@ fn quote_is_empty_where_nobody_takes_jobs_or_the_version_is_deprecated() {
 }
 
 #[test]
-fn fee_of_a_quote_is_never_too_low() {
+fn price_of_a_quote_is_never_too_low() {
     ExtBuilder::default().build_and_execute(|| {
         let quote = Jobs::quote(VERSION, None).remove(0);
-        let job = request_with(&ALICE, ANSWER, quote.max, None);
+        let job = request_with(&ALICE, ANSWER, quote.price, None);
+        assert_eq!(held(HoldReason::Escrow, &ALICE), quote.max);
         assert_eq!(held(HoldReason::Storage, &ALICE), quote.deposit);
         run_blocks(1);
         assert_eq!(exposed(&PAUL), quote.exposure);

@@ -145,7 +145,7 @@ fn frozen_version_takes_no_jobs_until_the_part_is_shown() {
         request(&ALICE, ANSWER);
         run_blocks(1);
         let origin = RuntimeOrigin::signed(ALICE);
-        let refused = Jobs::request(origin, VERSION, input(ANSWER, 7), MAX_FEE, None);
+        let refused = Jobs::request(origin, VERSION, input(ANSWER, 7), PRICE, None);
         assert_noop!(refused, Error::<Test>::VersionFrozen);
         assert_eq!(Jobs::quote(VERSION, None), vec![]);
         show_chunks();

@@ -139,36 +139,19 @@ fn assign_without_exposure_needs_free_stake_all_the_same() {
 }
 
 #[test]
-fn assign_passes_over_prices_above_the_fee() {
+fn assign_passes_over_prices_of_which_a_part_is_above_the_most() {
     one().build_and_execute(|| {
-        assert_ok!(Providers::set_offer(
-            signed(1),
-            1,
-            Price {
-                per_job: 5,
-                per_step: 3
-            },
-            2
-        ));
-        assert_eq!(
-            chosen(AssignmentRequest {
-                max_fee: 34,
-                ..request()
-            }),
-            None
-        );
-        let assignment = assign(AssignmentRequest {
-            max_fee: 35,
+        let price = |per_job, per_step| Price { per_job, per_step };
+        let at_most = |max_price| AssignmentRequest {
+            max_price,
             ..request()
-        })
-        .unwrap();
-        assert_eq!(
-            assignment.price,
-            Price {
-                per_job: 5,
-                per_step: 3
-            }
-        );
+        };
+        assert_ok!(Providers::set_offer(signed(1), 1, price(5, 3), 2));
+        for (per_job, per_step) in [(4, 3), (5, 2), (4, 1_000), (1_000, 2)] {
+            assert_eq!(chosen(at_most(price(per_job, per_step))), None);
+        }
+        let assignment = assign(at_most(price(5, 3))).unwrap();
+        assert_eq!(assignment.price, price(5, 3));
     });
 }
 

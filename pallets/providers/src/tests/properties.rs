@@ -162,15 +162,20 @@ fn take(action: Action, jobs: &mut Vec<Job>) -> Balance {
             seed,
         } => {
             let seed = H256(blake2_256(&seed.to_le_bytes()));
+            let max_price = Price {
+                per_job: 8,
+                per_step: 4,
+            };
             let request = AssignmentRequest {
                 version,
                 min_exposure: exposure,
                 named: named.as_ref(),
                 seed,
-                max_fee: 60,
+                max_price,
                 ..request()
             };
             if let Some(assignment) = assign(request) {
+                assert!(assignment.price.is_within(&max_price));
                 if let Some(named) = named {
                     assert_eq!(assignment.provider, named);
                 }
