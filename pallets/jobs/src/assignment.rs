@@ -2,7 +2,7 @@
 
 use crate::{types::*, AssignedTo, Config, Event, Pallet};
 use assay_primitives::{
-    Assignment, AssignmentRequest, JobId, JobOutcome, ProviderOutcome, Providers, Versions,
+    Assignment, AssignmentRequest, Awaited, JobId, JobOutcome, ProviderOutcome, Providers, Versions,
 };
 use codec::Encode;
 use frame_support::traits::Randomness;
@@ -58,6 +58,9 @@ impl<T: Config> Pallet<T> {
 
     fn choose_provider(id: JobId, job: &JobOf<T>) -> Option<Assignment<T::AccountId, BalanceOf<T>>> {
         let steps = T::Versions::terms(job.version)?.max_steps;
+        if T::Versions::awaited(job.version, Self::now()) == Awaited::Missing {
+            return None;
+        }
         T::Providers::assign(&AssignmentRequest {
             version: job.version,
             steps,

@@ -244,7 +244,7 @@ pub struct VersionDetails {
 }
 
 /// The most chunks of a version's params that can be asked for at a time.
-pub const MAX_CHUNK_REQUESTS: u32 = 8;
+pub const MAX_CHUNK_REQUESTS: u32 = 64;
 
 /// A chunk of external params that somebody asked for.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo, MaxEncodedLen)]

@@ -18,7 +18,7 @@ use sp_core::offchain::Timestamp;
 use sp_io::offchain::timestamp;
 
 /// The most chunks that are shown in a block.
-const MOST: usize = 4;
+const MOST: usize = 16;
 
 impl<T: Config> Pallet<T> {
     /// Shows what is asked for of versions that the node's providers offer, or have claimed to have run.

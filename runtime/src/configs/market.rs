@@ -96,7 +96,7 @@ impl Randomness<Hash, BlockNumber> for ChainRandomness {
 
 impl pallet_jobs::Config for Runtime {
     type Fungible = Balances;
-    type MaxDuePerBlock = ConstU32<32>;
+    type MaxDuePerBlock = ConstU32<1024>;
     type MaxJobDuration = ConstU32<MAX_JOB_DURATION>;
     type OnJobEnd = ();
     type ProtocolAccount = ProtocolAccount;
@@ -110,7 +110,7 @@ impl pallet_jobs::Config for Runtime {
 impl pallet_disputes::Config for Runtime {
     type Claims = Jobs;
     type Fungible = Balances;
-    type MaxDuePerBlock = ConstU32<32>;
+    type MaxDuePerBlock = ConstU32<1024>;
     type Programs = Models;
     type RuntimeHoldReason = RuntimeHoldReason;
     type WeightInfo = pallet_disputes::weights::SubstrateWeight<Runtime>;

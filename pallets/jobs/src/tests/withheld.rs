@@ -155,6 +155,21 @@ fn frozen_version_takes_no_jobs_until_the_part_is_shown() {
 }
 
 #[test]
+fn job_of_a_version_that_is_frozen_while_it_waits_is_not_assigned() {
+    ExtBuilder::default().build_and_execute(|| {
+        make_external();
+        ask_chunk(0);
+        run_blocks(CHUNK_TIME);
+        let job = request(&ALICE, ANSWER);
+        run_blocks(1);
+        assert!(matches!(state(job), JobState::Queued { .. }));
+        show_chunks();
+        run_blocks(3);
+        assert_eq!(provider_of(job), PAUL);
+    });
+}
+
+#[test]
 fn claim_waits_for_what_was_asked_in_its_window_and_is_paid_when_it_is_shown() {
     ExtBuilder::default().build_and_execute(|| {
         let job = assigned_external();
