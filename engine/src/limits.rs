@@ -40,8 +40,9 @@ pub const MAX_CALL_DEPTH: u32 = 128;
 /// The most values that locals and operands of a chain of calls may hold together.
 pub const MAX_STACK_VALUES: u32 = 16 * 1024;
 
-/// Fuel of one step. One operator costs one unit; `select`, and a store of an integer whose static offset
-/// has more than 16 bits, cost two; a host call what [`host_call_fuel`] says.
+/// Fuel of one step. One operator costs one unit; `select`, a store of an integer whose static offset has more than 16 bits,
+/// `f32x4.mul` and `f32x4.div` cost two, `f64x2.sqrt` three, `call` four, and `f32x4.sqrt` five; a host call what
+/// [`host_call_fuel`] says besides.
 pub const STEP_FUEL: u64 = 5_000_000;
 /// The most distinct chunks a step may read.
 pub const MAX_CHUNKS_READ: usize = 64;

@@ -162,9 +162,9 @@ fn host_call_costs_what_its_length_says_and_its_operators() {
         let run = Machine::new(&[], &[]).step(&executor, &module).unwrap().unwrap();
         run.fuel.unwrap()
     };
-    // Entering the function, four constants and the call.
+    // Entering the function, four constants, and four for the call.
     for len in [0u32, 1, 4095, 4096, 200_000] {
-        assert_eq!(fuel_of(len as i32), 6 + host_call_fuel(len.into()), "{len} bytes");
+        assert_eq!(fuel_of(len as i32), 9 + host_call_fuel(len.into()), "{len} bytes");
     }
 }
 
@@ -223,7 +223,7 @@ mod jit {
         let text = format!(
             r#"(module (import "assay" "input_len" (func $input_len (result i64)))
                  (memory (export "memory") 2 2)
-                 (func (export "step") (param i64) (result i64) (local i32) {body} (i64.const 0)))"#
+                 (func (export "step") (param i64) (result i64) (local i32) (local $v v128) {body} (i64.const 0)))"#
         );
         let program = Program::new(wat::parse_str(text).unwrap()).unwrap();
         let (interpreter, jit) = (WasmiExecutor::new(), JitExecutor::new().unwrap());
@@ -245,12 +245,32 @@ mod jit {
     }
 
     #[test]
+    fn what_takes_long_costs_more() {
+        let (none, _) = fuel_and_bound("");
+        for (body, units) in [
+            ("(drop (f32x4.add (local.get $v) (local.get $v)))", 3),
+            ("(drop (f32x4.mul (local.get $v) (local.get $v)))", 4),
+            ("(drop (f32x4.div (local.get $v) (local.get $v)))", 4),
+            ("(drop (f32x4.sqrt (local.get $v)))", 6),
+            ("(drop (f64x2.sqrt (local.get $v)))", 4),
+            ("(drop (call $input_len))", 4 + host_call_fuel(0)),
+        ] {
+            let (fuel, bound) = fuel_and_bound(body);
+            assert_eq!((fuel - none, bound), (units, Some(fuel)), "{body}");
+        }
+    }
+
+    #[test]
     fn jit_counts_exactly_what_the_interpreter_counts_where_every_branch_is_taken() {
         let turn = "(local.set 1 (i32.add (local.get 1) (i32.const 1)))";
         for body in [
             "".to_string(),
             turn.repeat(5),
             "(drop (call $input_len))".into(),
+            "(drop (f32x4.sqrt (f32x4.div (local.get $v) (f32x4.mul (local.get $v) (local.get $v)))))"
+                .repeat(3),
+            "(drop (f64x2.sqrt (f64x2.div (local.get $v) (f64x2.mul (local.get $v) (local.get $v)))))"
+                .repeat(3),
             "(drop (select (i32.const 1) (i32.const 2) (local.get 1)))".repeat(3),
             "(i32.store offset=65536 (i32.const 0) (i32.const 1))".repeat(3),
             "(i64.store8 offset=65535 (i32.const 0) (i64.const 1))".repeat(3),

@@ -56,7 +56,8 @@ impl Mix {
                  {items}
                  (func (export "step") (param i64) (result i64)
                    (local $turns i32) (local $i32 i32) (local $i64 i64) (local $f32 f32) (local $f64 f64)
-                   (local $v128 v128)
+                   (local $v128 v128) (local $f32x4 v128) (local $f64x2 v128) (local $ones_f32x4 v128) (local $ones_f64x2 v128)
+                   (local $shrink_f32 f32) (local $shrink_f64 f64) (local $shrink_f32x4 v128) (local $shrink_f64x2 v128)
                    (call $read (i64.const 0x10000000000) (i32.const 0) (i32.const 4))
                    (local.set $turns (i32.load (i32.const 0)))
                    (i32.store (i32.const 0) (i32.const 0))
@@ -65,6 +66,14 @@ impl Mix {
                    (local.set $f32 (f32.const 0x1.8p-130))
                    (local.set $f64 (f64.const 0x1.8p-1030))
                    (local.set $v128 (v128.const f64x2 0x1.8p-1030 3.7))
+                   (local.set $f32x4 (v128.const f32x4 0x1.8p-130 0x1.8p-130 0x1.8p-130 0x1.8p-130))
+                   (local.set $f64x2 (v128.const f64x2 0x1.8p-1030 0x1.8p-1030))
+                   (local.set $ones_f32x4 (v128.const f32x4 1 1 1 1))
+                   (local.set $ones_f64x2 (v128.const f64x2 1 1))
+                   (local.set $shrink_f32 (f32.const 0x1p-65))
+                   (local.set $shrink_f64 (f64.const 0x1p-515))
+                   (local.set $shrink_f32x4 (f32x4.splat (local.get $shrink_f32)))
+                   (local.set $shrink_f64x2 (f64x2.splat (local.get $shrink_f64)))
                    (block $done
                      (loop $next
                        (br_if $done (i32.eqz (local.get $turns)))
@@ -109,8 +118,51 @@ fn mix(operator: &Operator) -> Mix {
     }
 }
 
+/// Operators whose operands and results are subnormal in all lanes, each time.
+fn subnormal() -> impl Iterator<Item = Mix> {
+    let chain = |name: String, first: &str, link: &str| Mix {
+        unroll: 1,
+        ..Mix::new(&name, &format!("local.get ${first} {} drop ", link.repeat(100)))
+    };
+    let binary = ["f32x4", "f64x2"].into_iter().flat_map(move |ty| {
+        ["add", "mul", "div", "min"].map(|op| {
+            let link = format!("local.get $ones_{ty} {ty}.{op} ");
+            // What is one is to stay subnormal: nothing is added to it.
+            let link = match op {
+                "add" => format!("local.get ${ty} {ty}.add local.get ${ty} {ty}.sub "),
+                _ => link,
+            };
+            chain(format!("{ty}.{op}, all lanes subnormal"), ty, &link)
+        })
+    });
+    // A root is no subnormal number any more: times 2^-65, or 2^-515, it is.
+    let roots = ["f32", "f64", "f32x4", "f64x2"].into_iter().flat_map(move |ty| {
+        let again = format!("{ty}.sqrt local.get $shrink_{ty} {ty}.mul ");
+        [
+            Mix::new(
+                &format!("{ty}.sqrt, subnormal"),
+                &format!("local.get ${ty} {ty}.sqrt drop "),
+            ),
+            chain(format!("{ty}.sqrt and back, subnormal"), ty, &again),
+        ]
+    });
+    let there_and_back = [
+        chain(
+            "f64x2.promote_low_f32x4 and back, subnormal".into(),
+            "f32x4",
+            "f64x2.promote_low_f32x4 f32x4.demote_f64x2_zero ",
+        ),
+        chain(
+            "f64.promote_f32 and back, subnormal".into(),
+            "f32",
+            "f64.promote_f32 f32.demote_f64 ",
+        ),
+    ];
+    binary.chain(roots).chain(there_and_back)
+}
+
 fn mixes() -> Vec<Mix> {
-    let mut mixes = operators().iter().map(mix).collect::<Vec<_>>();
+    let mut mixes = operators().iter().map(mix).chain(subnormal()).collect::<Vec<_>>();
     let locals = |ty: &str| format!("(local {})", format!("{ty} ").repeat(64));
     mixes.push(Mix::new("local.get", "local.get $i32 drop "));
     mixes.push(Mix::new(

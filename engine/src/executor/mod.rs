@@ -5,6 +5,7 @@
 //! cannot be sure.
 
 mod access;
+mod costs;
 mod guard;
 #[cfg(feature = "jit")]
 mod jit;

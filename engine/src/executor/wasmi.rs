@@ -1,11 +1,12 @@
 //! The interpreter: the authority on what a step does.
 //!
 //! One pinned configuration, natively and inside the runtime. Fuel is part of it: when the interpreter
-//! enters the body of a function, a loop or a branch of an `if`, it charges one unit and one for each
-//! operator in it. It runs a [guarded](super::guard) copy of the program, whose guards it charges for, too.
+//! enters the body of a function, a loop or a branch of an `if`, it charges one unit and the [costs](super::costs) of the
+//! operators in it. It runs a [guarded](super::guard) copy of the program, whose guards it charges for, too.
 
 use super::{
     access::{Access, Stop},
+    costs::costs,
     guard::guarded,
     Executor, ExecutorError, StepEnd, StepRun, StepStart,
 };
@@ -27,6 +28,7 @@ fn config() -> Config {
     config
         .compilation_mode(CompilationMode::Eager)
         .consume_fuel(true)
+        .operator_cost(costs())
         .allow_start_fn(false)
         .ignore_custom_sections(true)
         .wasm_mutable_global(true)

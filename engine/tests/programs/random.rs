@@ -180,11 +180,19 @@ impl Random {
             ("f32", 0) => (&["f32.reinterpret_i32", "f32.convert_i32_s"], ["i32", ""]),
             ("f64", 0) => (&["f64.promote_f32"], ["f32", ""]),
             ("f32" | "f64", 1) => (&["neg", "abs", "sqrt", "floor"], [ty, ""]),
+            ("v128", 2) if self.below(8) == 0 => (&["f32x4.sqrt", "f64x2.sqrt"], ["v128", ""]),
             ("f32" | "f64", _) => (&["add", "sub", "mul", "div", "min", "max", "copysign"], [ty, ty]),
             (_, 0) => (&["i32x4.splat", "i8x16.splat"], ["i32", ""]),
             (_, 1) => (&["f32x4.splat"], ["f32", ""]),
             _ => (
-                &["i32x4.add", "f32x4.mul", "i16x8.sub", "v128.xor", "i8x16.eq"],
+                &[
+                    "i32x4.add",
+                    "f32x4.mul",
+                    "f32x4.div",
+                    "i16x8.sub",
+                    "v128.xor",
+                    "i8x16.eq",
+                ],
                 ["v128", "v128"],
             ),
         };

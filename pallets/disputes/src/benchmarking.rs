@@ -163,35 +163,42 @@ fn fraud<T: Config>(code: u32, chunks: u32) -> (ClaimId, FraudProof) {
     (id, proof)
 }
 
-/// A program whose step calls a chain of functions with 64 vectors each, as often as the input says. Of
-/// all that is known it takes the most time for its fuel, see `docs/limits.md`.
+/// A program whose step divides vectors of subnormal numbers, a hundred times for each turn that the input asks for. Of all that
+/// is known it takes the most time for its fuel, see `docs/limits.md`.
 fn dearest_program() -> Vec<u8> {
-    const CHAIN: u8 = 100;
+    const LINKS: usize = 100;
+    /// 1.5 * 2^-130, and 1.
+    const TINY: [u8; 4] = 0x000c_0000_u32.to_le_bytes();
+    const ONE: [u8; 4] = 0x3f80_0000_u32.to_le_bytes();
     let section = |id: u8, content: Vec<u8>| [vec![id], leb128(content.len()), content].concat();
-    let body = |code: Vec<u8>| [leb128(code.len()), code].concat();
-    let types = b"\x03\x60\x03\x7e\x7f\x7f\x00\x60\x01\x7e\x01\x7e\x60\x00\x00";
+    let types = b"\x02\x60\x03\x7e\x7f\x7f\x00\x60\x01\x7e\x01\x7e";
     let imports = b"\x01\x05assay\x04read\x00\x00";
-    let functions = [vec![CHAIN + 1, 1], vec![2; CHAIN.into()]].concat();
     let exports = b"\x02\x06memory\x02\x00\x04step\x00\x01";
-    // Reads the turns from the input, then calls the chain in a loop.
-    let step =
-        b"\x01\x01\x7f\x42\x80\x80\x80\x80\x80\x20\x41\x00\x41\x04\x10\x00\x41\x00\x28\x02\x00\x21\x01\
-        \x02\x40\x03\x40\x20\x01\x45\x0d\x01\x20\x01\x41\x01\x6b\x21\x01\x10\x02\x0c\x00\x0b\x0b\x42\x00\x0b";
-    let link = |next: u8| vec![1, 64, 0x7b, 0x10, next, 0x0b];
-    let mut code = vec![CHAIN + 1];
-    code.extend(body(step.to_vec()));
-    for index in 0..CHAIN - 1 {
-        code.extend(body(link(index + 3)));
-    }
-    code.extend(body(vec![1, 64, 0x7b, 0x0b]));
+    // v128.const; local.set
+    let set = |local: u8, lane: [u8; 4]| [&[0xfd, 0x0c][..], &lane.repeat(4), &[0x21, local]].concat();
+    // local.get 3; f32x4.div
+    let link = b"\x20\x03\xfd\xe7\x01";
+    let step = [
+        // An i32 for the turns and two vectors. Reads the turns from the input.
+        &b"\x02\x01\x7f\x02\x7b\x42\x80\x80\x80\x80\x80\x20\x41\x00\x41\x04\x10\x00\x41\x00\x28\x02\x00\x21\x01"[..],
+        &set(2, TINY),
+        &set(3, ONE),
+        // block; loop; a turn less, or out
+        b"\x02\x40\x03\x40\x20\x01\x45\x0d\x01\x20\x01\x41\x01\x6b\x21\x01",
+        b"\x20\x02",
+        &link.repeat(LINKS),
+        // drop; br 0; end; end; i64.const 0; end
+        b"\x1a\x0c\x00\x0b\x0b\x42\x00\x0b",
+    ]
+    .concat();
     [
         b"\0asm\x01\0\0\0".to_vec(),
         section(1, types.to_vec()),
         section(2, imports.to_vec()),
-        section(3, functions),
+        section(3, b"\x01\x01".to_vec()),
         section(5, b"\x01\x01\x01\x01".to_vec()),
         section(7, exports.to_vec()),
-        section(10, code),
+        section(10, [vec![1], leb128(step.len()), step].concat()),
     ]
     .concat()
 }

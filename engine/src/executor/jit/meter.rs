@@ -8,7 +8,10 @@
 //! proves it reachable and takes back what was charged for it outside. So the copy never counts less
 //! than the interpreter, and more only for branches not taken and loops not entered.
 
-use crate::{executor::guard::guard_fuel, limits::STEP_FUEL};
+use crate::{
+    executor::{costs::cost_of, guard::guard_fuel},
+    limits::STEP_FUEL,
+};
 use alloc::{vec, vec::Vec};
 use wasm_encoder::{
     reencode::{utils, Error, Reencode},
@@ -151,7 +154,7 @@ fn costs(body: &FunctionBody) -> Result<Vec<i64>, Error> {
     while !reader.eof() {
         let operator = reader.read()?;
         let around = open.last().copied().unwrap_or_default();
-        add(&mut costs, around, cost_of(&operator));
+        add(&mut costs, around, cost_of(&operator) + guard_fuel(&operator));
         match operator {
             Operator::Block { .. } => open.push(around),
             Operator::If { .. } => {
@@ -181,20 +184,4 @@ fn add(costs: &mut [i64], index: usize, cost: i64) {
     if let Some(sum) = costs.get_mut(index) {
         *sum = sum.saturating_add(cost);
     }
-}
-
-/// The interpreter's default cost of an operator, and of the guard in front of it.
-fn cost_of(operator: &Operator) -> i64 {
-    let own = match operator {
-        Operator::Nop
-        | Operator::Drop
-        | Operator::Block { .. }
-        | Operator::Loop { .. }
-        | Operator::Unreachable
-        | Operator::Return
-        | Operator::Else
-        | Operator::End => 0,
-        _ => 1,
-    };
-    own + guard_fuel(operator)
 }
