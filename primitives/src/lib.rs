@@ -206,9 +206,8 @@ pub trait Providers<AccountId, Balance> {
     /// The offers of `version` that accept jobs now.
     fn offers(version: VersionId) -> Vec<OpenOffer<AccountId, Balance>>;
 
-    /// The number of offers among which [`Providers::assign`] looks for `version`, of the `named`
-    /// provider or of all. What an assignment weighs depends on it.
-    fn offers_considered(version: VersionId, named: Option<&AccountId>) -> u32;
+    /// The number of offers whose providers [`Providers::assign`] looks at. What an assignment weighs depends on it.
+    fn offers_considered(request: &AssignmentRequest<AccountId, Balance>) -> u32;
 
     /// The most offers that a version may have.
     fn max_offers() -> u32;

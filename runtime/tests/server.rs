@@ -67,6 +67,12 @@ fn truth(ask: &Ask, steps: u64, states: Vec<StateHash>, mut machine: Machine) ->
     }
 }
 
+/// What an honest server replies to a question for a chunk.
+fn chunk_of_params(chunk: u32) -> Reply {
+    let mut machine = Machine::new(&params(), &[]);
+    Reply::Chunk(machine.memory().prove(&[chunk].into()).unwrap())
+}
+
 fn witness(steps: u64, number: u8, step: u64) -> assay_engine::witness::StepWitness {
     let (executor, module) = program(steps);
     let mut machine = Machine::new(&params(), &[number]);
@@ -503,10 +509,7 @@ fn fund_worker(world: &mut World) {
 #[test]
 fn chunks_that_somebody_asks_for_are_shown_once_and_the_job_is_paid() {
     let mut world = served(3, |ask| match ask.question {
-        Question::Chunk { chunk } => {
-            let mut machine = Machine::new(&params(), &[]);
-            Reply::Chunk(machine.memory().prove(&[chunk].into()).unwrap())
-        }
+        Question::Chunk { chunk } => chunk_of_params(chunk),
         _ => honest(&ask, 3),
     });
     make_external(&mut world);
@@ -533,11 +536,31 @@ fn chunks_that_somebody_asks_for_are_shown_once_and_the_job_is_paid() {
 }
 
 #[test]
-fn chunk_that_is_another_one_is_not_shown_and_is_asked_for_again_later() {
-    let mut world = served(3, |_| {
-        let mut machine = Machine::new(&params(), &[]);
-        Reply::Chunk(machine.memory().prove(&[7].into()).unwrap())
+fn sixteen_chunks_are_shown_in_a_block_those_first_that_were_asked_for_first() {
+    let mut world = served(3, |ask| match ask.question {
+        Question::Chunk { chunk } => chunk_of_params(chunk),
+        _ => panic!("there is no job"),
     });
+    make_external(&mut world);
+    fund_worker(&mut world);
+    ask_for(&mut world, 100);
+    world.next_block();
+    for chunk in 0..16 {
+        ask_for(&mut world, chunk);
+    }
+    world.work();
+    assert_eq!(world.apply_pool(), 16);
+    let left = world.execute(|| pallet_models::ChunkRequests::<Runtime>::get(VERSION));
+    assert_eq!(left.iter().map(|request| request.chunk).collect::<Vec<_>>(), [15]);
+    world.next_block();
+    world.work();
+    assert_eq!(world.apply_pool(), 1);
+    assert_eq!(asked_for(&mut world), 0);
+}
+
+#[test]
+fn chunk_that_is_another_one_is_not_shown_and_is_asked_for_again_later() {
+    let mut world = served(3, |_| chunk_of_params(7));
     make_external(&mut world);
     fund_worker(&mut world);
     ask_for(&mut world, 1);

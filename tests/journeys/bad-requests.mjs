@@ -31,7 +31,7 @@ journey('bad requests', async (world) => {
     ['an input too short', 'jobs.WrongInputLength', ask({ input: image(0).subarray(1) })],
     ['an input too long', 'jobs.WrongInputLength', ask({ input: Buffer.alloc(64 * KIB) })],
     ['an input longer than any may be', 'jobs.WrongInputLength', ask({ input: Buffer.alloc(64 * KIB + 1) })],
-    ['less for the job than anybody asks', 'jobs.PriceTooLow', ask({ price: { perJob: maxPrice.perJob - 1n, perStep: maxPrice.perJob } })],
+    ['less for the job than anybody asks', 'jobs.PriceTooLow', ask({ price: { perJob: maxPrice.perJob - 1n, perStep: 10n * maxPrice.perStep } })],
     ['less for a step', 'jobs.PriceTooLow', ask({ price: { perJob: tokens(api, 100), perStep: maxPrice.perStep - 1n } })],
     ['a provider that is none', 'jobs.ProviderNotFound', ask({ provider: eve.address })],
     ['a price that Dave does not have', 'jobs.InsufficientFunds', ask({ price: { ...maxPrice, perJob: tokens(api, 10_000_000) } })],

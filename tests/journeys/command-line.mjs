@@ -216,7 +216,7 @@ journey('the chain by the command line', async ({ api, node, step }) => {
   });
 
   await step('a wait for a job that ends without an answer ends too', async () => {
-    const cancelled = await request(api, charlie, version, image(0), { maxPrice: { perJob: tokens(api, 1) } });
+    const cancelled = await request(api, charlie, version, image(0), { maxPrice: { perJob: tokens(api, 1), perStep: 0n } });
     const watching = tool.start(['job', 'watch', cancelled]);
     await submit(api, api.tx.jobs.cancel(cancelled), charlie);
     const { out, error, code } = await watching.ended;

@@ -24,7 +24,7 @@ journey('withheld weights', async (world) => {
     const [{ until }] = await eventsSince(api, 'models.ChunkAsked', firstBlock);
     return until.toNumber();
   };
-  const request = () => requestCall(api, version, word(1), { maxPrice: { perJob: 10n ** 12n } });
+  const request = () => requestCall(api, version, word(1), { maxPrice: { perJob: 10n ** 12n, perStep: 0n } });
 
   const version = await step('Alice has published a version, and the chain knows the root of its weights', () =>
     publishFolding(api, alice, {

@@ -129,7 +129,7 @@ export const priceOf = async (api, version) => (await quote(api, version)).price
 
 /** The call that requests an answer, of one who asks at most `maxPrice`. */
 export function requestCall(api, version, input, { maxPrice, provider = null }) {
-  return api.tx.jobs.request(version, u8aToHex(input), { perStep: 0n, ...maxPrice }, provider);
+  return api.tx.jobs.request(version, u8aToHex(input), maxPrice, provider);
 }
 
 /** Requests an answer. Returns the job's id. */

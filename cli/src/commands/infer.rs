@@ -22,8 +22,8 @@ pub struct Infer {
     /// What it runs on.
     #[command(flatten)]
     pub inputs: Inputs,
-    /// The most that it may cost: 1.5 is ASSAY, 100000plancks are plancks. Where it is more than the cheapest provider asks, dearer ones
-    /// may answer, too. [default: what the cheapest provider asks at most]
+    /// The most that it may cost: 1.5 is ASSAY, 100000plancks are plancks. Where dearer offers than the cheapest fit, their providers
+    /// may answer, too; who raises its price afterwards may not. [default: what the cheapest provider asks at most]
     #[arg(long, value_name = "AMOUNT")]
     pub max_fee: Option<Amount>,
     /// Who is to answer: an address, or the name of a key. [default: whom the chain draws]
@@ -58,8 +58,8 @@ pub(super) fn infer(arguments: &Infer) -> Result<String, Failure> {
     let cheapest = quotes.first().ok_or_else(|| nobody(arguments, &version))?;
     teller.say(&offer_text(cheapest, &version));
     let limit = arguments.max_fee.map_or(cheapest.max, |fee| fee.0);
-    let max_price = highest(&quotes, limit, version.max_steps).ok_or_else(|| too_dear(cheapest, limit))?;
-    let max_fee = Amount(total(&max_price, version.max_steps).unwrap_or(u128::MAX));
+    let highest = highest(&quotes, limit, version.max_steps).ok_or_else(|| too_dear(cheapest, limit))?;
+    let (max_price, max_fee) = (highest.price, Amount(highest.total));
     consent(arguments, max_fee)?;
     // Nobody pays for what cannot be written.
     arguments.output.as_deref().map(create_folder).transpose()?;
@@ -122,26 +122,35 @@ fn too_dear(cheapest: &Quote, limit: u128) -> Failure {
     .into()
 }
 
-/// The price that as many of `quotes` as possible are within, the cheapest first, and that for `steps` is at most `limit`. `None` where
-/// the cheapest is more.
-fn highest(quotes: &[Quote], limit: u128, steps: u64) -> Option<Price<u128>> {
-    let within_limit = |price: &Price<u128>| total(price, steps).is_some_and(|total| total <= limit);
-    quotes.iter().fold(None, |highest, quote| {
-        let Price { per_job, per_step } = highest.as_ref().unwrap_or(&quote.price);
-        let raised = Price {
-            per_job: quote.price.per_job.max(*per_job),
-            per_step: quote.price.per_step.max(*per_step),
-        };
-        Some(raised).filter(within_limit).or(highest)
-    })
+/// A price, and what it comes to for all steps of a version.
+struct Highest {
+    price: Price<u128>,
+    total: u128,
 }
 
-/// Plancks for a job of so many steps.
-fn total(price: &Price<u128>, steps: u64) -> Option<u128> {
-    price
-        .per_step
-        .checked_mul(steps.into())?
-        .checked_add(price.per_job)
+impl Highest {
+    /// `None` where nobody can count it.
+    fn new(price: Price<u128>, steps: u64) -> Option<Self> {
+        let total = price
+            .per_step
+            .checked_mul(steps.into())?
+            .checked_add(price.per_job)?;
+        Some(Self { price, total })
+    }
+}
+
+/// The price that covers the `quotes`, taken in their order, as long as it comes to at most `limit`: those with which it would come to
+/// more are left out. `None` where the cheapest is more.
+fn highest(quotes: &[Quote], limit: u128, steps: u64) -> Option<Highest> {
+    quotes.iter().fold(None, |highest: Option<Highest>, quote| {
+        let so_far = highest.as_ref().map_or(&quote.price, |highest| &highest.price);
+        let raised = Price {
+            per_job: quote.price.per_job.max(so_far.per_job),
+            per_step: quote.price.per_step.max(so_far.per_step),
+        };
+        let raised = Highest::new(raised, steps).filter(|raised| raised.total <= limit);
+        raised.or(highest)
+    })
 }
 
 fn offer_text(quote: &Quote, version: &VersionInfo) -> String {
@@ -162,18 +171,17 @@ mod tests {
     const STEPS: u64 = 10;
 
     fn quote(per_job: u128, per_step: u128) -> Quote {
-        let price = Price { per_job, per_step };
         Quote {
             provider: AccountId32([0; 32]),
-            max: total(&price, STEPS).unwrap_or(u128::MAX),
-            price,
+            price: Price { per_job, per_step },
+            max: per_step.saturating_mul(STEPS.into()).saturating_add(per_job),
             exposure: 0,
             deposit: 0,
         }
     }
 
     fn found(quotes: &[Quote], limit: u128) -> Option<(u128, u128)> {
-        highest(quotes, limit, STEPS).map(|price| (price.per_job, price.per_step))
+        highest(quotes, limit, STEPS).map(|highest| (highest.price.per_job, highest.price.per_step))
     }
 
     #[test]
@@ -184,6 +192,7 @@ mod tests {
         assert_eq!(found(&quotes, 100), Some((0, 10)));
         // The second and the first together come to 200.
         assert_eq!(found(&quotes, 110), Some((0, 10)));
+        // It is left out, and the third is not.
         assert_eq!(found(&quotes, 150), Some((50, 10)));
         assert_eq!(found(&quotes, 200), Some((100, 10)));
         assert_eq!(found(&[], 200), None);

@@ -76,8 +76,7 @@ impl<T: Config> Pallet<T> {
         };
         match job.state.clone() {
             JobState::Queued { until } if now <= until => {
-                let offers = T::Providers::offers_considered(job.version, job.named.as_ref());
-                Self::try_assign(id, job, until, now);
+                let offers = Self::try_assign(id, job, until, now);
                 T::WeightInfo::due_assign(offers)
             }
             JobState::Queued { .. } => {

@@ -12,19 +12,42 @@ use sp_io::hashing::blake2_256;
 use sp_runtime::traits::{CheckedDiv, Saturating, Zero};
 
 impl<T: Config> Pallet<T> {
-    /// Looks for a provider that takes `job`, or puts the next try on the agenda.
-    pub(crate) fn try_assign(id: JobId, mut job: JobOf<T>, until: BlockNumberFor<T>, now: BlockNumberFor<T>) {
-        let Some(Assignment {
+    /// Looks for a provider that takes `job`, or puts the next try on the agenda. Returns the number of offers that it considered.
+    pub(crate) fn try_assign(
+        id: JobId,
+        job: JobOf<T>,
+        until: BlockNumberFor<T>,
+        now: BlockNumberFor<T>,
+    ) -> u32 {
+        let (offers, assignment) = match Self::assignment_request(id, &job) {
+            Some(request) => (
+                T::Providers::offers_considered(&request),
+                T::Providers::assign(&request),
+            ),
+            None => (0, None),
+        };
+        match assignment {
+            Some(assignment) => Self::assign(id, job, assignment, now),
+            None => {
+                let next_try = Self::next_try(&job, until, now);
+                Self::deposit_event(Event::NoTaker { job: id, next_try });
+                Self::put_due(id, job, next_try);
+            }
+        }
+        offers
+    }
+
+    fn assign(
+        id: JobId,
+        mut job: JobOf<T>,
+        assignment: Assignment<T::AccountId, BalanceOf<T>>,
+        now: BlockNumberFor<T>,
+    ) {
+        let Assignment {
             provider,
             price,
             exposure,
-        }) = Self::choose_provider(id, &job)
-        else {
-            let next_try = Self::next_try(&job, until, now);
-            Self::deposit_event(Event::NoTaker { job: id, next_try });
-            Self::put_due(id, job, next_try);
-            return;
-        };
+        } = assignment;
         let deadline = now.saturating_add(job.terms.claim_deadline);
         AssignedTo::<T>::insert(&provider, id, ());
         Self::deposit_event(Event::Assigned {
@@ -56,12 +79,16 @@ impl<T: Config> Pallet<T> {
             .min(Self::after(until))
     }
 
-    fn choose_provider(id: JobId, job: &JobOf<T>) -> Option<Assignment<T::AccountId, BalanceOf<T>>> {
+    /// What `job` asks of the providers. `None` where nobody may have it now.
+    fn assignment_request(
+        id: JobId,
+        job: &JobOf<T>,
+    ) -> Option<AssignmentRequest<'_, T::AccountId, BalanceOf<T>>> {
         let steps = T::Versions::terms(job.version)?.max_steps;
         if T::Versions::awaited(job.version, Self::now()) == Awaited::Missing {
             return None;
         }
-        T::Providers::assign(&AssignmentRequest {
+        Some(AssignmentRequest {
             version: job.version,
             steps,
             max_price: job.max_price,

@@ -26,7 +26,7 @@ use frame_support::{
 use frame_system::{pallet_prelude::BlockNumberFor, RawOrigin};
 use sp_core::H256;
 use sp_runtime::{
-    traits::{One, Saturating},
+    traits::{One, Saturating, Zero},
     RuntimeAppPublic,
 };
 

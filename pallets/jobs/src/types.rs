@@ -143,7 +143,7 @@ pub struct Job<AccountId, Balance, BlockNumber> {
     pub version: VersionId,
     /// BLAKE2b-256 of the input.
     pub input_hash: H256,
-    /// What nobody who gets the job asks more than.
+    /// No part of the price of who gets the job is above it.
     pub max_price: Price<Balance>,
     /// Plancks in escrow: the most that the job can cost, for all steps that the version allows.
     pub max_fee: Balance,

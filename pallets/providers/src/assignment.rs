@@ -8,7 +8,7 @@ use assay_primitives::{
 use codec::Encode;
 use frame_support::traits::Get;
 use sp_core::{H256, U256};
-use sp_runtime::traits::{Saturating, UniqueSaturatedInto};
+use sp_runtime::traits::{AtLeast32BitUnsigned, Saturating, UniqueSaturatedInto};
 
 /// Separates the choice of a provider from other uses of the same randomness.
 const CHOICE_CONTEXT: &[u8; 12] = b"assay-assign";
@@ -48,13 +48,10 @@ impl<T: Config> assay_primitives::Providers<T::AccountId, BalanceOf<T>> for Pall
         Self::open_offers(version)
     }
 
-    fn offers_considered(version: VersionId, named: Option<&T::AccountId>) -> u32 {
-        let offers = Offers::<T>::get(version);
-        let considered = match named {
-            Some(named) => offers.iter().filter(|offer| offer.provider == *named).count(),
-            None => offers.len(),
-        };
-        considered.unique_saturated_into()
+    fn offers_considered(request: &AssignmentRequest<T::AccountId, BalanceOf<T>>) -> u32 {
+        let offers = Offers::<T>::get(request.version);
+        let considered = offers.iter().filter(|offer| is_considered(offer, request));
+        considered.count().unique_saturated_into()
     }
 
     fn max_offers() -> u32 {
@@ -88,7 +85,6 @@ impl<T: Config> Pallet<T> {
         let mut offers = Offers::<T>::get(request.version);
         let mut candidates = offers
             .iter()
-            .filter(|offer| request.named.is_none_or(|named| offer.provider == *named))
             .filter_map(|offer| Self::candidate(offer, request))
             .collect::<Vec<_>>();
         let index = Self::choose(&candidates, request)?;
@@ -118,10 +114,7 @@ impl<T: Config> Pallet<T> {
         offer: &Offer<T::AccountId, BalanceOf<T>>,
         request: &AssignmentRequest<T::AccountId, BalanceOf<T>>,
     ) -> Option<Candidate<T>> {
-        if offer.free_capacity() == 0 || request.excluded.contains(&offer.provider) {
-            return None;
-        }
-        if !offer.price.is_within(&request.max_price) {
+        if !is_considered(offer, request) {
             return None;
         }
         let fee = offer.price.checked_total(request.steps)?;
@@ -205,6 +198,17 @@ impl<T: Config> Pallet<T> {
         }
         Providers::<T>::insert(provider, record);
     }
+}
+
+/// Whether nothing about `offer` itself stands against `request`.
+fn is_considered<AccountId: PartialEq, Balance: AtLeast32BitUnsigned + Copy>(
+    offer: &Offer<AccountId, Balance>,
+    request: &AssignmentRequest<AccountId, Balance>,
+) -> bool {
+    request.named.is_none_or(|named| offer.provider == *named)
+        && offer.free_capacity() > 0
+        && !request.excluded.contains(&offer.provider)
+        && offer.price.is_within(&request.max_price)
 }
 
 /// The weight of `candidate` in the choice.

@@ -1,4 +1,4 @@
-//! Whose the node's worker keys are: an account of each, which bonds challenges and pays for their moves, and a provider.
+//! Whom the node's worker keys belong to: each has an account, which bonds challenges and pays for their moves, and may have a provider.
 
 use alloc::collections::BTreeMap;
 use assay_primitives::worker_key::WorkerId;

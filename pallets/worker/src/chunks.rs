@@ -32,14 +32,14 @@ impl<T: Config> Pallet<T> {
             return;
         };
         let asked = Self::asked_chunks(workers);
-        let mut shown = Shown::of(asked.keys().copied().collect());
-        let due = asked.iter().filter(|(request, _)| shown.may_show(**request));
+        let mut shown = Shown::of(asked.iter().map(|(chunk, _)| *chunk).collect());
+        let due = asked.into_iter().filter(|(chunk, _)| shown.may_show(*chunk));
         for ((version, chunk), worker) in due.take(MOST).collect::<Vec<_>>() {
             if timestamp() >= end || guard.extend_lock().is_err() {
                 return;
             }
-            shown.note((*version, *chunk));
-            match Self::show_chunk(&server, worker, *version, *chunk, end) {
+            shown.note((version, chunk));
+            match Self::show_chunk(&server, &worker, version, chunk, end) {
                 Ok(()) => {
                     log::info!(target: LOG_TARGET, "version {version}: showing chunk {chunk} of its params")
                 }
@@ -50,8 +50,10 @@ impl<T: Config> Pallet<T> {
         }
     }
 
-    /// The chunks that are asked for, with the key whose provider is to show them.
-    fn asked_chunks(workers: &[WorkerId]) -> BTreeMap<(VersionId, u32), WorkerId> {
+    /// The chunks that are asked for, with the key whose provider is to show them. What is to be shown first comes first, and
+    /// what is overdue last.
+    fn asked_chunks(workers: &[WorkerId]) -> Vec<((VersionId, u32), WorkerId)> {
+        let now = frame_system::Pallet::<T>::block_number();
         let own = own_providers::<T>(workers);
         let mut versions = BTreeMap::new();
         for (provider, worker) in &own {
@@ -66,9 +68,17 @@ impl<T: Config> Pallet<T> {
         }
         let asked = versions.into_iter().flat_map(|(version, worker)| {
             let requests = pallet_models::ChunkRequests::<T>::get(version).into_iter();
-            requests.map(move |request| ((version, request.chunk), worker.clone()))
+            requests.map(move |request| {
+                let order = (request.is_overdue(now), request.until);
+                (order, (version, request.chunk), worker.clone())
+            })
         });
-        asked.collect()
+        let mut asked = asked.collect::<Vec<_>>();
+        asked.sort_by_key(|(order, chunk, _)| (*order, *chunk));
+        asked
+            .into_iter()
+            .map(|(_, chunk, worker)| (chunk, worker))
+            .collect()
     }
 
     fn show_chunk(

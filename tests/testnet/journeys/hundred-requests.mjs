@@ -73,7 +73,7 @@ journey('a hundred requests at once', async ({ api, step }) => {
   await step('each requests ten answers, one of them of Dave, all at once', async () => {
     const maxPrice = await priceOf(api, version);
     const call = (index) => index % EACH === 0
-      ? requestCall(api, version, image(index), { maxPrice: { perJob: tokens(api, 6) }, provider: dave.address })
+      ? requestCall(api, version, image(index), { maxPrice: { perJob: tokens(api, 6), perStep: 0n }, provider: dave.address })
       : requestCall(api, version, image(index), { maxPrice });
     const calls = (account) => Array.from({ length: EACH }, (_, n) => call(EACH * account + n));
     await Promise.all(requesters.map((requester, index) => sendAll(api, calls(index), requester)));
@@ -105,6 +105,8 @@ journey('a hundred requests at once', async ({ api, step }) => {
     const unanswered = new Set(expired.map(({ job }) => job.toNumber()));
     const ofDave = slashes.filter(({ provider }) => provider.eq(dave.address));
     assert.equal(ofDave.length, ACCOUNTS);
+    assert.ok(finalized.length >= 2 * CAPACITY, `${finalized.length} are paid`);
+    assert.ok(finalized.every(({ provider }) => !provider.eq(dave.address)));
     for (const { job, maxFee: escrow } of requested) {
       const { provider, royalty, protocol: share, burnt, refunded } = settlements.get(job.toNumber());
       const parts = [provider, royalty, share, burnt, refunded].map((part) => part.toBigInt());

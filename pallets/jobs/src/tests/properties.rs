@@ -217,6 +217,12 @@ impl Ledger {
                     "a job is requested once"
                 );
             }
+            // Who reads the events of several blocks may find the job ended.
+            Event::Assigned { job, price, .. } => {
+                if let Some(job) = crate::Jobs::<Test>::get(job) {
+                    assert!(price.is_within(&job.max_price));
+                }
+            }
             Event::Finalized { job, settlement, .. } => self.settle(job, settlement),
             Event::Expired { job, settlement } | Event::Cancelled { job, settlement } => {
                 assert_eq!(
