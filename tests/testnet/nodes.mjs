@@ -50,8 +50,8 @@ export const nodes = NODES.map((node, index) => ({
   url: `ws://127.0.0.1:${port(index, 4)}`,
   folder: join(FOLDER, node.name),
   log: join(FOLDER, node.name, 'log'),
-  // A secret that is no secret: the others know the node's address before it runs.
-  networkKey: String(index + 1).padStart(64, '0'),
+  // A secret that is no secret: the others know the node's address before it runs. Those of another network are others.
+  networkKey: String(port(index, 3)).padStart(64, '0'),
 }));
 
 const PEER_ID = new Uint8Array([0x00, 0x24, 0x08, 0x01, 0x12, 0x20]);
@@ -112,7 +112,7 @@ function parachainArguments(node, data, relayUrls) {
     // The keys of well-known accounts would make collators watchers.
     ...['--offchain-worker', node.role === 'provider' ? 'always' : 'never'],
     ...['--relay-chain-rpc-urls', ...relayUrls],
-    ...['--', '--chain', RELAY_CHAIN, '--listen-addr', `/ip4/127.0.0.1/tcp/${node.relayPort}/ws`],
+    ...['--', '--chain', RELAY_CHAIN, '--no-mdns', '--listen-addr', `/ip4/127.0.0.1/tcp/${node.relayPort}/ws`],
     ...['--bootnodes', ...ofRole('validator').map(address)],
   ].map(String);
 }
