@@ -70,6 +70,16 @@ fn largest_difference(model: &str) -> f32 {
 }
 
 #[test]
+fn the_readme_tells_the_length_and_the_steps_to_type() {
+    let manifest = packed("cnn").manifest;
+    let readme = include_str!("../../README.md");
+    let length = format!("`models.beginParams(len)` with `{}`", manifest.params_len);
+    assert!(readme.contains(&length), "{length}");
+    let steps = format!("| `maxSteps` | `{}`,", manifest.steps);
+    assert!(readme.contains(&steps), "{steps}");
+}
+
+#[test]
 fn the_perceptron_agrees_with_onnxruntime_on_every_sample() {
     let difference = largest_difference("mlp");
     assert!(difference <= CLOSE, "{difference}");
