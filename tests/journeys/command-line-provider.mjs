@@ -65,6 +65,9 @@ journey('a provider by the command line', async ({ api, node, step }) => {
     await tool.text(['provider', 'offer', version, '--per-job', '0.1', '--key', provider]);
     const { bonded, status: state } = await status();
     assert.deepEqual([bonded, state], [`${stake}`, 'active']);
+    const final = await api.at(await api.rpc.chain.getFinalizedHead());
+    const offered = await final.query.providers.offersOf(account('//Bob').address);
+    assert.deepEqual(offered.toJSON(), [version], 'what the tool says to be done stays so');
   });
 
   await step('another worker key takes over, and answers', async () => {

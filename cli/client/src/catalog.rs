@@ -75,7 +75,7 @@ impl Chain {
         })
     }
 
-    /// Creates a model. Returns its number.
+    /// Creates a model, and waits until it is final. Returns its number.
     ///
     /// Fails with [`ClientError::Refused`].
     pub fn create_model(&self, owner: &Keypair, name: &str, description: &str) -> Result<u32, ClientError> {
@@ -97,7 +97,7 @@ impl Chain {
         model: u32,
         spec: VersionSpec,
     ) -> Result<u32, ClientError> {
-        let included = self.submit_final(&tx().models().publish_version(model, spec), owner)?;
+        let included = self.submit(&tx().models().publish_version(model, spec), owner)?;
         Ok(included.event::<VersionPublished>()?.version)
     }
 }

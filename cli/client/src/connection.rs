@@ -22,6 +22,8 @@ pub type Config = PolkadotConfig;
 /// The chain as it is at one block.
 pub type AtBlock = ClientAtBlock<Config, OnlineClientAtBlockImpl<Config>>;
 
+type Listener = Box<dyn Fn(&str)>;
+
 /// A node that does not answer for so long is not there.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// A chain that makes no block for so long stands still.
@@ -34,6 +36,8 @@ pub struct Chain {
     rpc: RpcClient,
     /// Answers the node in between, while a user thinks.
     runtime: Runtime,
+    /// Hears of each call that is in a block, when the wait for the block to be final begins.
+    listener: Option<Listener>,
 }
 
 impl Chain {
@@ -52,9 +56,22 @@ impl Chain {
             client,
             rpc,
             runtime,
+            listener: None,
         };
         chain.check()?;
         Ok(chain)
+    }
+
+    /// Has `listener` hear the name of each call that is in a block, when the wait for the block to be final begins.
+    pub fn with_listener(mut self, listener: impl Fn(&str) + 'static) -> Self {
+        self.listener = Some(Box::new(listener));
+        self
+    }
+
+    pub(super) fn waits_for_end(&self, call: &str) {
+        if let Some(listener) = &self.listener {
+            listener(call);
+        }
     }
 
     /// Where the node is.

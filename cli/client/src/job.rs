@@ -87,7 +87,7 @@ impl Chain {
         provider: Option<AccountId32>,
     ) -> Result<Requested, ClientError> {
         let call = tx().jobs().request(version, input, max_price, provider);
-        self.submit_final(&call, requester)?.event()
+        self.submit(&call, requester)?.event()
     }
 
     /// A job, open or finished.

@@ -45,7 +45,7 @@ pub(super) struct Included {
 }
 
 impl Chain {
-    /// Signs a call, submits it, and waits until it is in a block.
+    /// Signs a call, submits it, and waits until it is in a block that is final: what is done next builds on it.
     ///
     /// Fails with [`ClientError::Refused`] and [`ClientError::Unknown`].
     pub(super) fn submit<Call: Payload>(
@@ -53,19 +53,11 @@ impl Chain {
         call: &Call,
         signer: &Keypair,
     ) -> Result<Included, ClientError> {
-        self.submit_to(Depth::Best, call, signer)
-    }
-
-    /// The same, and waits until the block is final.
-    pub(super) fn submit_final<Call: Payload>(
-        &self,
-        call: &Call,
-        signer: &Keypair,
-    ) -> Result<Included, ClientError> {
         self.submit_to(Depth::Final, call, signer)
     }
 
-    fn submit_to<Call: Payload>(
+    /// The same, for a block of some depth.
+    pub(super) fn submit_to<Call: Payload>(
         &self,
         depth: Depth,
         call: &Call,
@@ -144,14 +136,14 @@ impl Sent<'_> {
             match self.next_status()? {
                 TransactionStatus::InFinalizedBlock(block) => return Ok(block),
                 TransactionStatus::InBestBlock(block) if depth == Depth::Best => return Ok(block),
+                TransactionStatus::InBestBlock(_) => self.chain.waits_for_end(&self.call),
                 // A block that another node made may have it all the same.
                 TransactionStatus::Error { message }
                 | TransactionStatus::Invalid { message }
                 | TransactionStatus::Dropped { message } => {
                     return Err(ClientError::unknown(&self.call, message));
                 }
-                TransactionStatus::InBestBlock(_)
-                | TransactionStatus::Validated
+                TransactionStatus::Validated
                 | TransactionStatus::Broadcasted
                 | TransactionStatus::NoLongerInBestBlock => {}
             }

@@ -39,7 +39,8 @@ impl Chain {
         {
             return Ok(false);
         }
-        self.submit(&tx().models().upload_program(code), owner)?;
+        // Nothing is built on it but what is sent later by the same account, which no block takes before it.
+        self.submit_to(Depth::Best, &tx().models().upload_program(code), owner)?;
         Ok(true)
     }
 
@@ -55,7 +56,7 @@ impl Chain {
         Ok(begun.max_by_key(|begun| begun.segments))
     }
 
-    /// Begins an upload of `len` bytes of params.
+    /// Begins an upload of `len` bytes of params, and waits until that is final: another block may give the number away.
     ///
     /// Fails with [`ClientError::Refused`].
     pub fn begin_params(&self, owner: &Keypair, len: u64) -> Result<Begun, ClientError> {

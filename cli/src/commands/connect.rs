@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{ask, Failure, Usage};
 use crate::client::keys::{Signer, Store};
 use crate::client::{AccountId32, Chain};
+use crate::progress::Teller;
 
 /// Which node is talked to.
 #[derive(Clone, Debug, clap::Args)]
@@ -74,7 +75,14 @@ impl Signing {
     /// Opens the key, and connects to the node.
     pub(super) fn open(&self) -> Result<(Chain, Signer), Failure> {
         let signer = self.account.signer()?;
-        Ok((self.node.connect()?, signer))
+        Ok((self.connect()?, signer))
+    }
+
+    /// Connects to the node, and says what it waits for.
+    pub(super) fn connect(&self) -> Result<Chain, Failure> {
+        let teller = Teller::new(self.json);
+        let say = move |call: &str| teller.say(&format!("{call} is in a block: waiting until it is final"));
+        Ok(self.node.connect()?.with_listener(say))
     }
 
     /// What a command prints: for people, or for machines.

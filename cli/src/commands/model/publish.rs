@@ -76,7 +76,7 @@ pub(super) fn publish(arguments: &Publish) -> Result<String, Failure> {
         signer: &signer,
         teller: Teller::new(arguments.signing.json),
     };
-    let published = publication.publish(&arguments.signing.node.connect()?)?;
+    let published = publication.publish(&arguments.signing.connect()?)?;
     let Published {
         model,
         version,
