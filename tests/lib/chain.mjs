@@ -85,10 +85,9 @@ export async function submit(api, call, signer, options) {
   return { fee, events: events.map(({ event }) => event) };
 }
 
-// The newest block, by which a transaction is signed, can be one that the node's pool does not know yet. Or a block was replaced by
-// another, and the account's last transaction is in the pool again, or its number is that of the block before. The pool took nothing
-// then: what is refused for it is signed again.
-const NOT_YET = ['ancient birth block', 'Priority is too low', 'Transaction is outdated'];
+// A block was replaced by another, and the account's last transaction is in the pool again, or its number is that of the block before.
+// The pool took nothing then: what is refused for it is signed again.
+const NOT_YET = ['Priority is too low', 'Transaction is outdated'];
 // What the pool says of one that it took and has no place for any more. It may be in a block, by way of another node.
 const DROPPED = ['Invalid', 'Usurped', 'Dropped'];
 /** A transaction that was dropped is in one of so many newest blocks, or in none. */
@@ -125,10 +124,11 @@ async function resultAt(api, index) {
   return { events, dispatchError: failed?.event.data[0] };
 }
 
+// Immortal: what names a recent block is signed badly where another takes that block's place.
 function sent(call, signer, options) {
   return new Promise((resolve, reject) => {
     call
-      .signAndSend(signer, { nonce: -1, ...options }, (result) => {
+      .signAndSend(signer, { nonce: -1, era: 0, ...options }, (result) => {
         if (result.isInBlock || result.isFinalized) resolve(result);
         else if (result.isError) reject(new Refused('pool', `${result.status.type}`));
       })
