@@ -17,13 +17,15 @@ function networkAt(port) {
   return JSON.parse(execFileSync(process.execPath, ['--eval', script], { env }));
 }
 
+const networks = [9800, 9900].map(networkAt);
+
 test('no node of one network is taken for one of another', () => {
-  const keys = [9800, 9900].flatMap((port) => networkAt(port).keys);
+  const keys = networks.flatMap(({ keys }) => keys);
   assert.equal(new Set(keys).size, keys.length);
 });
 
 test('no client looks for others in the neighbourhood, neither the parachain’s nor the relay chain’s', () => {
-  const { call } = networkAt(9800);
+  const [{ call }] = networks;
   const relayChain = call.indexOf('--');
   for (const part of [call.slice(0, relayChain), call.slice(relayChain)]) assert.ok(part.includes('--no-mdns'), `${part}`);
 });
